@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The surface: a triangle mesh with the capture's colours at its vertices.
+
+Vertices (N, 3) float32 in the file's world; colours sRGB bytes, kept as such (``BYTE_COLOR``), so that nothing is
+rounded between the file and the render.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from . import ply
+from .materials import COLOUR, captured_colours
+from .placing import Place
+
+RGB = ("red", "green", "blue")
+
+
+def import_mesh(path: Path, place: Place) -> bpy.types.Object:
+    """Make or update the job's mesh from ``path``; materials, modifiers and the transform are the user's once made."""
+    vertices, triangles = ply.read_ply(path)
+    if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(vertices)):
+        raise ValueError(f"expected faces of {path} to name its {len(vertices)} vertices, got others")
+    item, is_new = place.ensure("mesh", lambda: bpy.data.meshes.new(f"{place.result.name} mesh"))
+    mesh = item.data
+    if not isinstance(mesh, bpy.types.Mesh):
+        raise ValueError(f"The object {item.name!r} stands for the mesh of this job but is no mesh; delete it first.")
+    fill(mesh, ply.columns(vertices, ("x", "y", "z")), triangles)
+    if ply.has(vertices, *RGB):
+        set_byte_colours(mesh, ply.columns(vertices, RGB, np.uint8))
+    if is_new:
+        mesh.materials.append(captured_colours())
+    return item
+
+
+def fill(mesh: bpy.types.Mesh, positions: np.ndarray, triangles: np.ndarray) -> None:
+    """Replace the geometry of ``mesh`` by ``positions`` (N, 3) and ``triangles`` (M, 3); its materials stay."""
+    mesh.clear_geometry()
+    mesh.vertices.add(len(positions))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(positions, np.float32).ravel())
+    if len(triangles):
+        mesh.loops.add(triangles.size)
+        mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(triangles, np.int32).ravel())
+        mesh.polygons.add(len(triangles))
+        mesh.polygons.foreach_set("loop_start", np.arange(0, triangles.size, 3, dtype=np.int32))
+        mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
+    mesh.update(calc_edges=True)
+    # A repeated corner or triangle in the file would crash Blender's tools later.
+    mesh.validate()
+
+
+def set_byte_colours(data: bpy.types.Mesh | bpy.types.PointCloud, colours: np.ndarray) -> None:
+    """Store ``colours`` (N, 3) uint8, sRGB, as the attribute ``Col`` of the points of ``data``."""
+    attribute = data.attributes.get(COLOUR) or data.attributes.new(COLOUR, "BYTE_COLOR", "POINT")
+    rgba = np.ones((len(colours), 4), np.float32)
+    rgba[:, :3] = colours / np.float32(255)
+    attribute.data.foreach_set("color_srgb", rgba.ravel())  # type: ignore[attr-defined]
+    if isinstance(data, bpy.types.Mesh):
+        data.attributes.active_color = attribute
+        data.attributes.render_color_index = data.attributes.active_color_index
