@@ -38,8 +38,31 @@ def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
     path.write_bytes(data.tobytes())
 
 
+def shrink(rgb: np.ndarray, alpha: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reduce (H, W, 3) uint8 and, where there is one, its straight alpha (H, W) so that the longer side is ``side``.
+
+    Area averaging; colours count by their alpha, so that what lies under transparent pixels does not bleed. The very
+    arrays come back when they are small enough already.
+    """
+    height, width = rgb.shape[:2]
+    if max(height, width) <= side:
+        return rgb, alpha
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    if alpha is None:
+        return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), None
+    weight = alpha.astype(np.float32)[..., None] / 255
+    small_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)[..., None]
+    plain = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    mixed = cv2.resize(rgb * weight, size, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)
+    small = np.where(small_weight > 0, np.clip(mixed + 0.5, 0, 255).astype(np.uint8), plain)
+    return small, (small_weight[..., 0] * 255 + 0.5).astype(np.uint8)
+
+
 def _read(path: Path, flags: int) -> np.ndarray:
     """Decode a file by its content; unlike ``cv2.imread`` this takes any file name."""
+    # Frames are stored upright; an orientation tag left in a copied file must not turn them again.
+    flags = flags if flags == cv2.IMREAD_UNCHANGED else flags | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), flags)
     if image is None:
         raise ValueError(f"expected a picture, got {path}")
