@@ -3,7 +3,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
+
+
+def custom(item: Any, key: str, default: Any = None) -> Any:
+    """A custom property of ``item``; Blender's type stubs know nothing of them."""
+    return item.get(key, default)
+
+
+def new_geometry_nodes(name: str) -> Any:
+    """An empty geometry node group. Nodes and sockets are typed by name alone, hence ``Any``."""
+    return bpy.data.node_groups.new(name, "GeometryNodeTree")  # type: ignore[arg-type, unused-ignore]
 
 
 def use_nodes(material: bpy.types.Material) -> None:
@@ -21,19 +33,19 @@ def new_point_cloud(name: str, count: int) -> bpy.types.PointCloud:
     if hasattr(cloud, "resize"):
         cloud.resize(count)
         return cloud
-    group = bpy.data.node_groups.new("Turnaround points", "GeometryNodeTree")
+    group = new_geometry_nodes("Turnaround points")
     group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
     points, output = group.nodes.new("GeometryNodePoints"), group.nodes.new("NodeGroupOutput")
-    points.inputs["Count"].default_value = count  # type: ignore[attr-defined]
+    points.inputs["Count"].default_value = count
     group.links.new(points.outputs[0], output.inputs[0])
     # The operator works on an object that stands in the view layer, so one stands there for a moment.
     holder = bpy.data.objects.new(name, cloud)
-    collection = bpy.context.scene.collection
-    collection.objects.link(holder)
+    context: Any = bpy.context
+    context.scene.collection.objects.link(holder)
     try:
         modifier = holder.modifiers.new("points", "NODES")
         modifier.node_group = group  # type: ignore[attr-defined]
-        with bpy.context.temp_override(object=holder, active_object=holder, selected_objects=[holder]):
+        with context.temp_override(object=holder, active_object=holder, selected_objects=[holder]):
             bpy.ops.object.modifier_apply(modifier=modifier.name)
         return holder.data  # type: ignore[return-value]
     finally:

@@ -16,10 +16,11 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..compat import custom
 from . import axes
 from .placing import Place
 
-_PLACED = "turnaround_placed"
+_PLACED, _PHOTO = "turnaround_placed", "turnaround_photo"
 _SIZE, _ASPECT = "turnaround_size", "turnaround_pixel_aspect"
 
 
@@ -36,7 +37,7 @@ def import_cameras(path: Path, place: Place) -> list[bpy.types.Object]:
 
 def look_through(scene: bpy.types.Scene, item: bpy.types.Object) -> None:
     """Make ``item`` the scene's camera and let renders have the size and the pixel aspect of its photo."""
-    if _SIZE not in item:
+    if custom(item, _SIZE) is None:
         raise ValueError(f"The camera {item.name!r} was not imported by Turnaround.")
     scene.camera = item
     scene.render.resolution_x, scene.render.resolution_y = (int(v) for v in item[_SIZE])
@@ -82,27 +83,27 @@ def _one(entry: dict[str, Any], folder: Path, distance: float, place: Place) -> 
 
 def _stand(item: bpy.types.Object, matrix: np.ndarray) -> None:
     """Put the camera where it stood, unless the user has moved it since the last import."""
-    placed = item.get(_PLACED)
+    placed = custom(item, _PLACED)
     if placed is not None and np.abs(np.array(item.matrix_basis).ravel() - np.array(placed)).max() > 1e-5:
         return
     item.matrix_basis = Matrix(matrix.tolist())
     # Read back: Blender keeps single precision, and location, rotation and scale instead of a matrix.
-    item[_PLACED] = [float(v) for row in item.matrix_basis for v in row]
+    item[_PLACED] = np.array(item.matrix_basis).ravel().tolist()
 
 
 def _show_photo(camera: bpy.types.Camera, path: Path, lens: axes.Lens) -> None:
     """Set the undistorted photo behind the camera; a background that the user added stays."""
     name = str(path)
-    image = next((i for i in bpy.data.images if i.get("turnaround_photo") == name), None)
+    image = next((i for i in bpy.data.images if custom(i, _PHOTO) == name), None)
     if image is None:
         if not path.is_file():
             return
         image = bpy.data.images.load(name)
-        image["turnaround_photo"] = name
+        image[_PHOTO] = name
     else:
         image.reload()
     image.display_aspect = (lens.aspect_x, lens.aspect_y)
-    ours = next((b for b in camera.background_images if b.image and "turnaround_photo" in b.image), None)
+    ours = next((b for b in camera.background_images if b.image and custom(b.image, _PHOTO)), None)
     if ours is None:
         ours = camera.background_images.new()
         ours.alpha = 1.0

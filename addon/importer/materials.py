@@ -11,9 +11,11 @@ user changes in it stays.
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
-from ..compat import use_nodes
+from ..compat import custom, use_nodes
 
 COLOUR = "Col"
 """Name of the colour attribute on meshes and points; Blender's own importers use it as well."""
@@ -33,10 +35,10 @@ def captured_colours() -> bpy.types.Material:
     mix = nodes.new("ShaderNodeMixShader")
     relight = nodes.new("ShaderNodeValue")
     relight.label = "Relight"
-    relight.outputs[0].default_value = 0.0  # type: ignore[attr-defined]
+    relight.outputs[0].default_value = 0.0
     emission = nodes.new("ShaderNodeEmission")
     diffuse = nodes.new("ShaderNodeBsdfPrincipled")
-    diffuse.inputs["Roughness"].default_value = 1.0  # type: ignore[attr-defined]
+    diffuse.inputs["Roughness"].default_value = 1.0
     colour = _attribute(nodes, COLOUR)
     links.new(colour.outputs["Color"], emission.inputs["Color"])
     links.new(colour.outputs["Color"], diffuse.inputs["Base Color"])
@@ -65,7 +67,7 @@ def soft_discs() -> bpy.types.Material:
     emission = nodes.new("ShaderNodeEmission")
     colour, falloff, opacity = (_attribute(nodes, name) for name in (COLOUR, "falloff", "opacity"))
     square = nodes.new("ShaderNodeVectorMath")
-    square.operation = "DOT_PRODUCT"  # type: ignore[attr-defined]
+    square.operation = "DOT_PRODUCT"
     exponent = _math(nodes, "MULTIPLY", -0.5 * RADIUS_IN_SIGMAS**2)
     gaussian = _math(nodes, "EXPONENT")
     alpha = _math(nodes, "MULTIPLY")
@@ -88,44 +90,45 @@ def soft_discs() -> bpy.types.Material:
 
 def _existing(mark: str) -> bpy.types.Material | None:
     """The material of this kind that an earlier import made, where it still has its nodes."""
-    return next((m for m in bpy.data.materials if m.get(_MARK) == mark and m.node_tree and not m.library), None)
+    return next((m for m in bpy.data.materials if custom(m, _MARK) == mark and m.node_tree and not m.library), None)
 
 
-def _new(mark: str, name: str) -> tuple[bpy.types.Material, bpy.types.Nodes]:
-    """A material with an empty node tree that is never sampled as a lamp: a hundred thousand of them would cost much."""
+def _new(mark: str, name: str) -> tuple[bpy.types.Material, Any]:
+    """A material with an empty node tree, never sampled as a lamp: that would cost time a triangle and add noise."""
     material = bpy.data.materials.new(name)
     material[_MARK] = mark
     use_nodes(material)
     if material.node_tree is None:
         raise RuntimeError("expected a material to have nodes, got none")
     material.node_tree.nodes.clear()
-    if hasattr(material, "cycles"):
-        material.cycles.emission_sampling = "NONE"
+    settings: Any = getattr(material, "cycles", None)
+    if settings is not None:
+        settings.emission_sampling = "NONE"
     return material, material.node_tree.nodes
 
 
-def _links(material: bpy.types.Material) -> bpy.types.NodeLinks:
+def _links(material: bpy.types.Material) -> Any:
     """The links of a material that has nodes."""
     return material.node_tree.links  # type: ignore[union-attr]
 
 
-def _attribute(nodes: bpy.types.Nodes, name: str) -> bpy.types.Node:
+def _attribute(nodes: Any, name: str) -> Any:
     """A node that reads a geometry attribute."""
     node = nodes.new("ShaderNodeAttribute")
-    node.attribute_name = name  # type: ignore[attr-defined]
+    node.attribute_name = name
     node.label = name
     return node
 
 
-def _math(nodes: bpy.types.Nodes, operation: str, second: float = 0.0) -> bpy.types.Node:
+def _math(nodes: Any, operation: str, second: float = 0.0) -> Any:
     """A node of arithmetic whose second operand is ``second``."""
     node = nodes.new("ShaderNodeMath")
-    node.operation = operation  # type: ignore[attr-defined]
-    node.inputs[1].default_value = second  # type: ignore[attr-defined]
+    node.operation = operation
+    node.inputs[1].default_value = second
     return node
 
 
-def _arrange(*ranks: tuple[bpy.types.Node, ...]) -> None:
+def _arrange(*ranks: Any) -> None:
     """Lay the nodes out from left to right, so that the tree can be read."""
     for column, rank in enumerate(ranks):
         for row, node in enumerate(rank):

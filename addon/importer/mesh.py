@@ -8,6 +8,7 @@ rounded between the file and the render.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -59,5 +60,6 @@ def set_byte_colours(data: bpy.types.Mesh | bpy.types.PointCloud, colours: np.nd
     rgba[:, :3] = colours / np.float32(255)
     attribute.data.foreach_set("color_srgb", rgba.ravel())  # type: ignore[attr-defined]
     if isinstance(data, bpy.types.Mesh):
-        data.attributes.active_color = attribute
-        data.attributes.render_color_index = data.attributes.active_color_index
+        attributes: Any = data.attributes
+        attributes.active_color = attribute
+        attributes.render_color_index = attributes.active_color_index

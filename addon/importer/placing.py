@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..compat import custom
 from .result import Result
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Place:
         self.objects: dict[tuple[str, str], bpy.types.Object] = {}
         # By name, so that a copy made by the user (".001") does not take the original's place.
         for item in sorted(scene.objects, key=lambda o: o.name):
-            if item.get(JOB) == result.job:
-                self.objects.setdefault((item.get(KIND, ""), item.get(FRAME, "")), item)
+            if custom(item, JOB) == result.job:
+                self.objects.setdefault((custom(item, KIND, ""), custom(item, FRAME, "")), item)
         self.is_new = ("root", "") not in self.objects
         self.collection = self._collection()
         self.root = self.ensure("root", lambda: None)[0]
@@ -68,7 +69,7 @@ class Place:
         """The job's collection in this scene, made where there is none."""
         root = self.objects.get(("root", ""))
         for collection in [*self.scene.collection.children_recursive, self.scene.collection]:
-            if collection.get(JOB) == self.result.job:
+            if custom(collection, JOB) == self.result.job:
                 return collection
         if root is not None and root.users_collection:
             return root.users_collection[0]

@@ -68,10 +68,10 @@ def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def columns(table: np.ndarray, names: tuple[str, ...], dtype: type = np.float32) -> np.ndarray:
-    """Properties ``names`` of ``table`` side by side, (N, len(names)) of ``dtype``; ``ValueError`` for a missing one."""
+    """Properties ``names`` of ``table`` side by side, (N, len(names)); ``ValueError`` for a missing one."""
     if missing := [name for name in names if name not in (table.dtype.names or ())]:
         raise ValueError(f"expected properties {', '.join(names)}, got none called {', '.join(missing)}")
-    joined = np.zeros((len(table), len(names)), dtype)
+    joined: np.ndarray = np.zeros((len(table), len(names)), dtype)
     for index, name in enumerate(names):
         joined[:, index] = table[name]
     return joined

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -37,9 +38,10 @@ def import_points(path: Path, place: Place) -> bpy.types.Object:
     if not isinstance(old, bpy.types.PointCloud):
         bpy.data.pointclouds.remove(cloud)
         raise ValueError(f"The object {item.name!r} stands for the points of this job but is no point cloud.")
+    kept: Any = old
     for material in old.materials:
         cloud.materials.append(material)
-    for key, value in old.items():
+    for key, value in list(kept.items()):
         cloud[key] = value
     item.data = cloud
     old_name = old.name

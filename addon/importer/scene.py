@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -65,8 +66,10 @@ def import_job(scene: bpy.types.Scene, folder: Path, set_up_scene: bool = True) 
 
 def _set_up(scene: bpy.types.Scene, imported: Imported) -> None:
     """Let a render through the first camera match its photo."""
-    scene.view_settings.view_transform = "Standard"  # type: ignore[assignment]
-    if "splats" in imported.objects and hasattr(scene, "cycles"):
-        scene.cycles.transparent_max_bounces = max(scene.cycles.transparent_max_bounces, _TRANSPARENT_BOUNCES)
+    view: Any = scene.view_settings
+    view.view_transform = "Standard"
+    cycles: Any = getattr(scene, "cycles", None)
+    if "splats" in imported.objects and cycles is not None:
+        cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _TRANSPARENT_BOUNCES)
     if imported.cameras:
         look_through(scene, imported.cameras[0])
