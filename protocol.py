@@ -189,6 +189,9 @@ OPTIONS: tuple[Option, ...] = (
     _option("frames.long_side", (960, 1600, 3200), "px", "longer side of a frame, reduced to fit", (64, 16384)),
     _option("frames.drop_duplicates", True, "", "leave out exact and near copies of an earlier frame"),
     _option("frames.subfolders", False, "", "read photos in sub-folders of the capture as well"),
+    _option("cameras.where", "auto", "", "look for keypoints there", choices=("auto", "whole", "mask")),
+    _option("cameras.features", (4096, 8192, 8192), "", "most keypoints a frame", (500, 65536)),
+    _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
 )
 # fmt: on
 """Every option of every stage. A test compares it with the stages' dataclasses."""
