@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render the sample capture with its truth: photos of an invented object, masks, cameras, mesh and one click.
+
+Run it in any Blender from 4.2 on::
+
+    .environments/bpy-4.5.15/bin/python scripts/make_sample.py [options] [NAME]
+    blender --background --factory-startup --python scripts/make_sample.py -- [options] [NAME]
+
+The same arguments and seed give the same scene and the same cameras; pixels differ in the last bits between machines,
+as Cycles' do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+import time
+from pathlib import Path
+
+import bpy
+from mathutils import Matrix, Vector
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _sample import figure, look, truth
+
+ROOT = Path(__file__).resolve().parents[1]
+CENTRE = Vector((0.02, 0.0, 0.075))
+EYES = ((0.0905, 0.0262, 0.130), (0.0905, -0.0262, 0.130))
+RINGS = ((0.6, 20.0, 0.44), (0.4, 46.0, 0.46))
+"""Share of the views, elevation in degrees and distance in metres of each ring."""
+
+
+def ring_cameras(views: int, seed: int) -> list[Matrix]:
+    """world_from_camera (OpenGL axes) of ``views`` hand-held cameras in two rings around the object."""
+    rng = random.Random(seed)  # noqa: S311
+    lower = round(views * RINGS[0][0])
+    cameras = []
+    for count, (_, elevation, distance) in ((lower, RINGS[0]), (views - lower, RINGS[1])):
+        for i in range(count):
+            turn = math.radians(65 + 360 * (i + rng.uniform(-0.18, 0.18)) / count)
+            rise = math.radians(elevation + rng.uniform(-4, 4))
+            away = distance * rng.uniform(0.95, 1.05)
+            aim = CENTRE + Vector([rng.uniform(-0.008, 0.008) for _ in range(3)])
+            eye = aim + away * Vector(
+                (math.cos(turn) * math.cos(rise), math.sin(turn) * math.cos(rise), math.sin(rise))
+            )
+            facing = (aim - eye).to_track_quat("-Z", "Y").to_matrix().to_4x4()
+            roll = Matrix.Rotation(math.radians(rng.uniform(-2.5, 2.5)), 4, "Z")
+            cameras.append(Matrix.Translation(eye) @ facing @ roll)
+    return cameras
+
+
+def set_up_render(size: tuple[int, int], samples: int) -> None:
+    """Cycles on the CPU with few samples and the denoiser, at ``size`` pixels."""
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x, scene.render.resolution_y = size
+    scene.render.resolution_percentage = 100
+    scene.cycles.device = "CPU"
+    scene.cycles.samples = samples
+    scene.cycles.use_denoising = True
+    scene.cycles.use_adaptive_sampling = False
+    scene.cycles.max_bounces = 3
+    scene.render.dither_intensity = 0
+    scene.render.use_persistent_data = True
+    scene.view_settings.view_transform = "Standard"
+
+
+def render_photos(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], quality: int) -> None:
+    """Render one JPEG a camera into ``folder``."""
+    settings = bpy.context.scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.quality = "JPEG", "RGB", quality
+    for i, matrix in enumerate(cameras):
+        start = time.perf_counter()
+        bpy.context.scene.cycles.seed = i
+        _render(folder / f"{i:03d}.jpg", camera, matrix)
+        print(f"photo {i + 1} of {len(cameras)}: {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def render_masks(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], target: bpy.types.Object) -> None:
+    """Render coverage of ``target`` alone: white light on black, linear, so that 255 is a fully covered pixel."""
+    scene = bpy.context.scene
+    white = bpy.data.materials.new("white")
+    if not white.use_nodes:
+        white.use_nodes = True
+    nodes = white.node_tree.nodes
+    glow = nodes.new("ShaderNodeEmission")
+    white.node_tree.links.new(glow.outputs[0], nodes["Material Output"].inputs["Surface"])
+    target.data.materials[0] = white
+    for other in scene.objects:
+        other.hide_render = other not in {target, camera}
+    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0
+    scene.view_settings.view_transform = "Raw"
+    scene.cycles.use_denoising = False
+    scene.cycles.samples = 32
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "BW", "8"
+    settings.compression = 100
+    for i, matrix in enumerate(cameras):
+        _render(folder / f"{i:03d}.png", camera, matrix)
+
+
+def _render(path: Path, camera: bpy.types.Object, world_from_camera: Matrix) -> None:
+    camera.matrix_world = world_from_camera
+    bpy.context.scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+
+
+def arguments() -> argparse.Namespace:
+    """What the user asked for; under ``blender --python`` only what follows ``--``."""
+    given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="?", default="elephant", help="folder under --out (default: elephant)")
+    parser.add_argument("--out", type=Path, default=ROOT / "samples", help="where the folder goes")
+    parser.add_argument("--size", type=int, nargs=2, default=(720, 540), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--views", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=24, help="Cycles samples a pixel")
+    parser.add_argument("--quality", type=int, default=83, help="JPEG quality")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    """Build the scene, write truth, then photos and masks."""
+    args = arguments()
+    size, folder = tuple(args.size), args.out / args.name
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for old in (folder / name).iterdir():
+            old.unlink()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    target = figure.build()
+    target.data.materials.append(look.mosaic(EYES))
+    look.add_surroundings()
+    focal_px = 1.125 * size[0]
+    camera = look.add_camera(focal_px, size[0])
+    set_up_render(size, args.samples)
+    cameras = ring_cameras(args.views, args.seed)
+    truth.write_mesh(folder / "gt_mesh.ply", target.data)
+    truth.write_transforms(folder / "transforms.json", cameras, focal_px, size)
+    flank = Vector((-0.012, 0.0, 0.092))
+    truth.write_prompt(folder / "prompts.json", "000.jpg", truth.project(flank, cameras[0], focal_px, size))
+    note = truth.README.format(
+        title=f"Sample capture: {args.name}", name=args.name, views=args.views, width=size[0], height=size[1],
+        samples=args.samples, seed=args.seed, blender=bpy.app.version_string, height_mm=1000 * target.dimensions.z,
+    )  # fmt: skip
+    (folder / "README.md").write_text(note)
+    render_photos(folder / "images", camera, cameras, args.quality)
+    render_masks(folder / "masks", camera, cameras, target)
+    total = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    print(f"{folder}: {args.views} views, {total / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
