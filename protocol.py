@@ -192,6 +192,9 @@ OPTIONS: tuple[Option, ...] = (
     _option("cameras.where", "auto", "", "look for keypoints there", choices=("auto", "whole", "mask")),
     _option("cameras.features", (4096, 8192, 8192), "", "most keypoints a frame", (500, 65536)),
     _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
+    _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
+    _option("masks.side", (480, 640, 640), "px", "longer side at which masks are cut", (128, 4096)),
+    _option("masks.smoothness", 2.0, "", "price of a pixel of contour; more makes smoother masks", (0.1, 20)),
 )
 # fmt: on
 """Every option of every stage. A test compares it with the stages' dataclasses."""
