@@ -195,6 +195,17 @@ OPTIONS: tuple[Option, ...] = (
     _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
     _option("masks.side", (480, 640, 640), "px", "longer side at which masks are cut", (128, 4096)),
     _option("masks.smoothness", 2.0, "", "price of a pixel of contour; more makes smoother masks", (0.1, 20)),
+    _option("surface.resolution", (112, 176, 256), "voxels", "voxels along the object's longest side", (32, 512)),
+    _option("surface.doubt", 0.04, "", "share of the masks' weight the others may overrule; 0: strict hull", (0, 0.5)),
+    _option("surface.margin", 0.03, "diagonals", "how deep a mask must contradict the others", (0.005, 0.2)),
+    _option("surface.least_seen", 0.3, "", "share of the masks' weight that must have a point in view", (0, 1)),
+    _option("surface.least_island", 0.05, "", "parts smaller than this share of the largest are removed", (0, 1)),
+    _option("surface.close_base", True, "", "cut at the ground when no camera looks from below"),
+    _option("splats.count", (20_000, 60_000, 150_000), "splats", "Gaussians placed on the surface", (100, 2_000_000)),
+    _option("splats.spread", 0.6, "", "standard deviation over the distance to the neighbours", (0.1, 3)),
+    _option("splats.thickness", 0.2, "", "thinnest axis over the mean of the other two", (0.01, 1)),
+    _option("splats.opacity", 0.95, "", "opacity of every Gaussian", (0.05, 0.99)),
+    _option("export.points", (20_000, 50_000, 100_000), "points", "coloured points of the surface", (100, 5_000_000)),
 )
 # fmt: on
 """Every option of every stage. A test compares it with the stages' dataclasses."""
