@@ -18,8 +18,8 @@ import numpy as np
 from .lens import LensCamera
 from .records import Camera
 
-INVISIBLE_PX = 0.05
-"""Distortion below this everywhere in the frame is left as it is: resampling would cost more than it mends."""
+INVISIBLE_PX = 0.2
+"""Distortion below this everywhere in the frame is left as it is: resampling would blur more than it mends."""
 _FACTORS = np.linspace(1.6, 0.7, 181)
 
 

@@ -6,16 +6,22 @@ Owns: which way the cameras come about, what is reported. ``backend/sfm`` holds 
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ..camera_files import read_cameras
 from ..lens import Scene
 from ..records import Cameras, Frame, Frames, Masks
 from ..sfm.alignment import align
 from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, write_points
+from ..sfm.estimate import Estimate, Estimator, Settings
+from ..sfm.features import FeatureSettings
 from ..sfm.given import match_given
 from ..sfm.silhouettes import load_silhouettes
+from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
@@ -25,23 +31,32 @@ OUTPUTS = ("cameras.json", "images", "points.ply", "sparse")
 SPEC = ("cameras", "hold_out", "deterministic", "seed")
 FEWEST = 3
 """Least frames with a camera that make a scan."""
+LEAST_SHARE = 0.2
+"""Fewer frames than this share say more about chance than about the object."""
+_GIVEN_HINT = "Give a COLMAP model, a transforms.json or a cameras_gt.json, or leave it out to have cameras estimated."
+_OVERLAP_HINT = (
+    "Neighbouring photos must overlap by two thirds: walk around the object in steps of 10 to 15 degrees, and leave "
+    "textured surroundings in the picture."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``where`` keypoints are looked for; ``features`` a frame, at most; ``feature_side`` px, longer side for them."""
+    """``where`` keypoints are looked for: auto, whole or mask."""
 
     where: str = "auto"
-    features: int = 8192
-    feature_side: int = 1600
+    features: int = 8192  # at most, a frame; 500 to 65536
+    feature_side: int = 1600  # px, longer side on which keypoints are found
+    triangulate: bool = True  # sparse points for given cameras that have none
 
 
 def run(context: Context) -> None:
     """Write the cameras of all frames that can be placed."""
     frames = Frames.load(context.folder("frames")).frames
     masks = _mask_files(context, frames)
-    scene, unregistered = _given(context, frames)
-    _check_count(context, scene, len(frames))
+    with tempfile.TemporaryDirectory(dir=context.output, prefix=".work") as work:
+        source = _given if context.spec.cameras else _estimated
+        scene, unregistered = source(context, frames, masks, Path(work))
     context.progress(0.85, "Finding the object and its ground")
     silhouettes = load_silhouettes(scene.cameras, masks)
     alignment = align(scene, silhouettes, given=bool(context.spec.cameras), seed=context.spec.seed)
@@ -80,17 +95,21 @@ def _mask_files(context: Context, frames: list[Frame]) -> dict[str, tuple[Path, 
     return {f.name: (context.folder("frames") / f.alpha, 1.0) for f in frames if f.alpha}
 
 
-def _given(context: Context, frames: list[Frame]) -> tuple[Scene, list[dict[str, str]]]:
-    """Read and match the cameras of ``spec.cameras``."""
+def _threads(context: Context) -> int:
+    """Threads for pycolmap: sums in another order give other last digits, so one where the result must not differ."""
+    return 1 if context.spec.deterministic else -1
+
+
+def _given(
+    context: Context, frames: list[Frame], masks: dict[str, tuple[Path, float]], work: Path
+) -> tuple[Scene, list[dict[str, str]]]:
+    """Read and match the cameras of ``spec.cameras``; find sparse points for them where the file has none."""
     context.facts.method = "given"
     context.progress(0.0, "Reading the cameras")
-    hint = (
-        "Give a COLMAP model, a transforms.json or a cameras_gt.json, or leave the cameras out to have them estimated."
-    )
     try:
         scene = read_cameras(Path(str(context.spec.cameras)))
     except (ValueError, OSError) as e:
-        raise context.error("cameras_unreadable", f"The camera file cannot be used: {e}.", hint) from e
+        raise context.error("cameras_unreadable", f"The camera file cannot be used: {e}.", _GIVEN_HINT) from e
     names = [c.name for c in scene.cameras]
     matched, unregistered = match_given(scene, frames)
     if len(matched.cameras) < FEWEST:
@@ -102,17 +121,79 @@ def _given(context: Context, frames: list[Frame]) -> tuple[Scene, list[dict[str,
             "Cameras are matched by file name without its suffix, for photos of the same shape: give the camera file "
             "of this capture.",
         )
-    return matched, unregistered
+    if len(matched.points) or not context.options.triangulate:
+        return matched, unregistered
+    features = FeatureSettings(
+        most=min(context.options.features, 4096), side=context.options.feature_side, threads=_threads(context)
+    )
+
+    def progress(fraction: float, message: str) -> None:
+        context.progress(0.8 * fraction, message)
+
+    images = context.folder("frames") / "images"
+    return triangulate(matched, frames, images, work, features, progress, context.spec.seed), unregistered
 
 
-def _check_count(context: Context, scene: Scene, frames: int) -> None:
-    """Raise ``cameras_too_few`` where there are not enough cameras to go on."""
-    if len(scene.cameras) < FEWEST:
+def _estimated(
+    context: Context, frames: list[Frame], masks: dict[str, tuple[Path, float]], work: Path
+) -> tuple[Scene, list[dict[str, str]]]:
+    """Structure from motion. Raises ``cameras_failed`` or ``cameras_too_few``."""
+    options = context.options
+    settings = Settings(
+        where=options.where,
+        features=options.features,
+        side=options.feature_side,
+        threads=_threads(context),
+        seed=context.spec.seed,
+    )
+
+    def progress(fraction: float, message: str) -> None:
+        context.progress(0.85 * fraction, message)
+
+    found = Estimator(frames, context.folder("frames") / "images", masks, work, settings, progress).run()
+    context.facts.method = found.method
+    context.facts.details |= {
+        "models": found.models,
+        "keypoints_median": float(np.median(list(found.keypoints.values()))),
+    }
+    registered = {c.name for c in found.scene.cameras}
+    if not registered:
+        raise context.error("cameras_failed", *_why_none(found, len(frames)))
+    if len(registered) < max(FEWEST, LEAST_SHARE * len(frames)):
         raise context.error(
             "cameras_too_few",
-            f"Only {len(scene.cameras)} of {frames} frames could be placed.",
-            "Photos must overlap by more than half: walk around the object in steps of 10 to 15 degrees.",
+            f"Only {len(registered)} of {len(frames)} frames could be placed in one scene.",
+            _OVERLAP_HINT,
         )
+    unregistered = [
+        {"name": f.name, "reason": _why_not(found.keypoints[f.name], found.models)}
+        for f in frames
+        if f.name not in registered
+    ]
+    return found.scene, unregistered
+
+
+def _why_none(found: Estimate, frames: int) -> tuple[str, str]:
+    """Message and hint for a capture of which no camera could be placed."""
+    if found.motion is not None and found.motion.nothing_moves:
+        return (
+            f"The {frames} frames show no camera motion: they are all but the same picture.",
+            "Move the camera around the object, or turn the object, between the photos.",
+        )
+    keypoints = int(np.median(list(found.keypoints.values())))
+    if keypoints < 200:
+        return (
+            f"None of {frames} frames could be placed: there is too little texture in them ({keypoints} keypoints).",
+            "Put the object on a patterned cloth or a newspaper, and take sharp, well lit photos.",
+        )
+    return f"None of {frames} frames could be placed: too little in them is the same.", _OVERLAP_HINT
+
+
+def _why_not(keypoints: int, models: int) -> str:
+    """Why one frame has no camera, as far as can be told."""
+    if keypoints < 100:
+        return f"too little texture: {keypoints} keypoints"
+    return "it belongs to another part of the capture" if models > 1 else "too few matches with the other frames"
 
 
 def _report(

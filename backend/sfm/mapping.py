@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Incremental mapping (Schoenberger and Frahm 2016) of a matched database, and its result as a ``Scene``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..camera_files.checks import lens_of_colmap
+from ..geometry import transform
+from ..lens import LensCamera, Scene
+from .interrupt import interruptible
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapperSettings:
+    """``relaxed``: start from fewer inliers and narrower angles, and register on fewer matches."""
+
+    relaxed: bool = False
+    threads: int = -1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The largest model, and how many models the frames fell apart into."""
+
+    scene: Scene
+    models: int
+
+
+def run_mapper(
+    database: Path,
+    images: Path,
+    name_of_file: dict[str, str],
+    settings: MapperSettings,
+    alive: Callable[[], None],
+    progress: Callable[[float], None],
+) -> Mapped:
+    """Map the database; ``name_of_file`` turns a picture's file name into its frame's name. No model: empty scene."""
+    import pycolmap
+
+    options = _options(settings)
+    pycolmap.set_random_seed(settings.seed)
+    registered = [0]
+
+    def count() -> None:
+        registered[0] += 1
+
+    def listen() -> None:
+        alive()
+        progress(min(1.0, registered[0] / max(len(name_of_file), 1)))
+
+    output = database.parent / "models"
+    output.mkdir(exist_ok=True)
+    models = interruptible(
+        lambda token: pycolmap.incremental_mapping(
+            database, images, output, options, next_image_callback=count, cancellation_token=token
+        ),
+        listen,
+    )
+    if not models:
+        return Mapped(Scene(cameras=[]), 0)
+    best = max(models.values(), key=lambda m: (m.num_reg_images(), m.num_points3D()))
+    return Mapped(scene_of(best, name_of_file), len(models))
+
+
+def _options(settings: MapperSettings) -> Any:
+    """The mapper's options for ``settings``."""
+    import pycolmap
+
+    options = pycolmap.IncrementalPipelineOptions()
+    options.min_model_size = 3
+    options.max_num_models = 10
+    options.num_threads = settings.threads
+    options.random_seed = settings.seed
+    options.mapper.random_seed = settings.seed
+    options.triangulation.random_seed = settings.seed
+    options.mapper.num_threads = settings.threads
+    if settings.relaxed:
+        options.min_num_matches = 10
+        options.mapper.init_min_num_inliers = 30
+        options.mapper.init_min_tri_angle = 4.0
+        options.mapper.abs_pose_min_num_inliers = 15
+        options.mapper.abs_pose_min_inlier_ratio = 0.15
+    return options
+
+
+def scene_of(model: Any, name_of_file: dict[str, str]) -> Scene:
+    """A ``pycolmap.Reconstruction`` as a ``Scene``: cameras by name, points by their ids."""
+    images = sorted((model.image(i) for i in model.reg_image_ids()), key=lambda i: name_of_file[i.name])
+    cameras = []
+    for image in images:
+        camera = model.camera(image.camera_id)
+        K, coefficients, fisheye = lens_of_colmap(camera.model_name, camera.params)
+        pose = image.cam_from_world()
+        cameras.append(
+            LensCamera(
+                name=name_of_file[image.name],
+                width=camera.width,
+                height=camera.height,
+                K=K,
+                coefficients=coefficients,
+                fisheye=fisheye,
+                cam_from_world=transform(pose.rotation.matrix(), pose.translation),
+            )
+        )
+    place = {image.image_id: i for i, image in enumerate(images)}
+    points = sorted(model.points3D.items())
+    seen = [
+        (p, place[e.image_id], e.image_id, e.point2D_idx) for p, (_, x) in enumerate(points) for e in x.track.elements
+    ]
+    keypoints = {image.image_id: [p.xy for p in image.points2D] for image in images}
+    return Scene(
+        cameras=cameras,
+        points=np.array([x.xyz for _, x in points], np.float64).reshape(-1, 3),
+        colours=np.array([x.color for _, x in points], np.uint8).reshape(-1, 3),
+        errors=np.array([x.error for _, x in points], np.float64),
+        observed_point=np.array([s[0] for s in seen], np.int64),
+        observed_camera=np.array([s[1] for s in seen], np.int64),
+        observed_xy=np.array([keypoints[s[2]][s[3]] for s in seen], np.float64).reshape(-1, 2),
+    )
