@@ -35,12 +35,15 @@ class SetUpError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """A folder name, what pip installs into it, and whether this checkout is installed as well (editable)."""
+    """A folder name, what pip installs into it, and whether this checkout is installed as well (editable).
+
+    ``checkout``: "" not at all, "alone" without its dependencies, "dev" with them and the tools.
+    """
 
     name: str
     requirements: tuple[str, ...]
     constrained: bool = True
-    editable: bool = False
+    checkout: str = ""
     exact_python: tuple[int, int] | None = None
 
     @property
@@ -55,17 +58,17 @@ class Environment:
 
     def stamp(self) -> str:
         """Hash of all that decides the content."""
-        wishes = [*self.requirements, f"editable={self.editable}", f"python={self.exact_python}"]
+        wishes = [*self.requirements, f"checkout={self.checkout}", f"python={self.exact_python}"]
         if self.constrained:
             wishes += [line for line in CONSTRAINTS.read_text().splitlines() if line and not line.startswith("#")]
-        if self.editable:
+        if self.checkout == "dev":
             wishes += _project_requirements()
         return hashlib.sha256("\n".join(wishes).encode()).hexdigest()
 
 
 def backend() -> Environment:
     """The environment in which jobs, tests and checks run."""
-    return Environment(name="backend", requirements=(), editable=True)
+    return Environment(name="backend", requirements=(), checkout="dev")
 
 
 def blender_module(version: str) -> Environment:
@@ -73,7 +76,11 @@ def blender_module(version: str) -> Environment:
     pytest = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("pytest=="))
     # bpy names the numpy it was built for; the pins of the backend do not apply.
     return Environment(
-        name=f"bpy-{version}", requirements=(f"bpy=={version}", pytest), constrained=False, exact_python=(3, 11)
+        name=f"bpy-{version}",
+        requirements=(f"bpy=={version}", pytest),
+        constrained=False,
+        checkout="alone",
+        exact_python=(3, 11),
     )
 
 
@@ -90,13 +97,16 @@ def ensure(environment: Environment) -> Environment:
     if stamp.exists() and json.loads(stamp.read_text()).get("stamp") == environment.stamp():
         return environment
     start = time.monotonic()
+    (FOLDER / f"{environment.name}.log").unlink(missing_ok=True)
     print(f"environment {environment.name}: installing (the first time takes a minute or so) …", flush=True)
     if building.exists() or not environment.executable().exists():
         shutil.rmtree(environment.folder, ignore_errors=True)
         _run(environment, [_base_python(environment), "-m", "venv", str(environment.folder)])
     stamp.unlink(missing_ok=True)
     building.touch()
-    _run(environment, [str(environment.executable()), "-m", "pip", "install", *_pip_arguments(environment)])
+    for arguments in _pip_arguments(environment):
+        pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        _run(environment, [str(environment.executable()), *pip, *arguments])
     building.unlink()
     temporary = stamp.with_suffix(".tmp")
     temporary.write_text(json.dumps({"stamp": environment.stamp(), "requirements": environment.requirements}))
@@ -105,13 +115,14 @@ def ensure(environment: Environment) -> Environment:
     return environment
 
 
-def _pip_arguments(environment: Environment) -> list[str]:
-    arguments = ["--disable-pip-version-check", "--no-input", *environment.requirements]
-    if environment.constrained:
-        arguments += ["--constraint", str(CONSTRAINTS)]
-    if environment.editable:
-        arguments += ["--editable", f"{ROOT}[dev]"]
-    return arguments
+def _pip_arguments(environment: Environment) -> list[list[str]]:
+    """Arguments of one or two runs of pip: without dependencies holds for a whole run."""
+    constraint = ["--constraint", str(CONSTRAINTS)] if environment.constrained else []
+    checkout = ["--editable", f"{ROOT}[dev]"] if environment.checkout == "dev" else []
+    runs = [[*environment.requirements, *checkout, *constraint]]
+    if environment.checkout == "alone":
+        runs.append(["--no-deps", "--editable", str(ROOT)])
+    return runs
 
 
 def _project_requirements() -> list[str]:
@@ -139,7 +150,7 @@ def _run(environment: Environment, command: list[str]) -> None:
     """Run one step of the set-up with its output in a log; show the end of the log when it fails."""
     FOLDER.mkdir(exist_ok=True)
     log = FOLDER / f"{environment.name}.log"
-    with log.open("w") as out:
+    with log.open("a") as out:
         status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
     if status:
         tail = "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-12:])

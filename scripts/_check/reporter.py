@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside Blender (``--python``): tells the driver where things are on the screen. It presses nothing itself.
+
+The driver writes ``ask.json`` ({"id": n}) into the folder named by TURNAROUND_CHECK; a timer answers in ``state.json``:
+regions in pixels of the window (origin bottom left), where an open picture lies, and which button is under the mouse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import bpy
+
+FOLDER = Path(os.environ["TURNAROUND_CHECK"])
+ASK, STATE = FOLDER / "ask.json", FOLDER / "state.json"
+PERIOD = 0.05
+answered = {"id": 0}
+
+
+def regions() -> list[dict]:
+    """Every region with a size: type, place, and the place of an open picture's corners."""
+    found = []
+    window = bpy.context.window_manager.windows[0]
+    for area in window.screen.areas:
+        for region in area.regions:
+            if region.width <= 1 or region.height <= 1:
+                continue
+            entry = {
+                "area": area.type, "region": region.type,
+                "x": region.x, "y": region.y, "width": region.width, "height": region.height,
+            }  # fmt: skip
+            if area.type == "IMAGE_EDITOR" and region.type == "WINDOW" and area.spaces.active.image:
+                low, high = (region.view2d.view_to_region(u, u, clip=False) for u in (0.0, 1.0))
+                entry["picture"] = {
+                    "name": area.spaces.active.image.name,
+                    "size": list(area.spaces.active.image.size),
+                    "low": [region.x + low[0], region.y + low[1]],
+                    "high": [region.x + high[0], region.y + high[1]],
+                }
+            found.append(entry)
+    return found
+
+
+def hovered() -> dict:
+    """The button under the mouse in a sidebar: {"operator": ...} or {"property": ...}, else {}."""
+    manager = bpy.context.window_manager
+    window = manager.windows[0]
+    for area in window.screen.areas:
+        for region in area.regions:
+            if region.type != "UI" or region.width <= 1:
+                continue
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                # context.property and the operator's poll look at the active button of the region.
+                if bpy.context.property:
+                    return {"property": bpy.context.property[1]}
+                if bpy.ops.ui.copy_python_command_button.poll():
+                    bpy.ops.ui.copy_python_command_button()
+                    return {"operator": manager.clipboard}
+    return {}
+
+
+def scene_objects() -> dict:
+    """How many objects of each type the scene holds."""
+    kinds: dict[str, int] = {}
+    for thing in bpy.context.window_manager.windows[0].scene.objects:
+        kinds[thing.type] = kinds.get(thing.type, 0) + 1
+    return kinds
+
+
+def tick() -> float:
+    """Answer a new question."""
+    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        asked = json.loads(ASK.read_text())
+        if asked["id"] != answered["id"]:
+            answered["id"] = asked["id"]
+            state = {"id": asked["id"], "regions": regions(), "hovered": hovered(), "objects": scene_objects()}
+            temporary = STATE.with_suffix(".tmp")
+            temporary.write_text(json.dumps(state))
+            temporary.replace(STATE)
+    return PERIOD
+
+
+def open_sidebar() -> None:
+    """Show the sidebar of every 3D view, as the N key does, with the add-on's tab in front."""
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        if area.type == "VIEW_3D":
+            area.spaces.active.show_region_ui = True
+
+
+def choose_tab() -> float | None:
+    """Bring the tab to the front once the region has been drawn."""
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        for region in area.regions:
+            if area.type == "VIEW_3D" and region.type == "UI":
+                try:
+                    region.active_panel_category = os.environ["TURNAROUND_CHECK_TAB"]
+                except TypeError:
+                    return 0.5
+    return None
+
+
+bpy.context.preferences.view.show_splash = False
+bpy.app.timers.register(open_sidebar, first_interval=0.5)
+bpy.app.timers.register(choose_tab, first_interval=1.5)
+bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
