@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a capture holds and what a job on it would take, found without writing to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..protocol import PRESETS
+from .errors import PipelineError
+from .estimate import forecast
+
+TRUTH_FOLDERS = ("masks", "mask", "depth", "gt", "ground_truth", "truth")
+TRUTH_FILES = ("cameras_gt.json", "transforms.json", "gt_mesh.ply", "cameras.txt", "cameras.bin")
+
+
+def inspect(capture: Path) -> dict[str, Any]:
+    """Describe ``capture``: photos by format and size, what cannot be read and why, videos, truth nearby, forecasts.
+
+    Every photo is decoded at a reduced size, so that a truncated one is found now. Raises ``PipelineError``.
+    """
+    from . import photo, sources
+
+    capture = capture.resolve()
+    if not capture.exists():
+        raise PipelineError("capture_missing", "", f"There is no capture at {capture}.", "Choose a folder of photos.")
+    try:
+        listing = sources.list_capture(capture) if capture.is_dir() else _one_file(capture)
+    except OSError as error:
+        message = f"The capture {capture} cannot be read ({error.strerror or error})."
+        raise PipelineError("capture_missing", "", message, "Choose a folder that you may read.") from error
+    formats: Counter[str] = Counter()
+    sizes: Counter[tuple[int, int]] = Counter()
+    names: list[str] = []
+    unreadable = [{"name": path.name, "reason": reason} for path, reason in listing.refused]
+    for path in listing.photos:
+        try:
+            data = path.read_bytes()
+            header = photo.read_header(data)
+            photo.thumbnail(data, 32)
+        except (photo.PhotoError, OSError) as error:
+            unreadable.append({"name": path.name, "reason": str(error)})
+            continue
+        formats[header.format] += 1
+        sizes[header.width, header.height] += 1
+        names.append(path.name)
+    long_side = max((max(size) for size in sizes), default=0)
+    return {
+        "capture": str(capture),
+        "photos": len(names),
+        "first": names[0] if names else "",
+        "names": names,
+        "formats": dict(formats),
+        "sizes": [{"width": w, "height": h, "count": n} for (w, h), n in sizes.most_common()],
+        "unreadable": unreadable,
+        "videos": [path.name for path in listing.videos],
+        "other_files": len(listing.others),
+        "photos_in_subfolders": listing.photos_below,
+        "truth": truth_near(capture),
+        "presets": [asdict(forecast(preset, len(names), long_side)) for preset in PRESETS] if names else [],
+        "advice": _advice(len(names), len(unreadable), len(listing.videos), listing.photos_below),
+    }
+
+
+def truth_near(capture: Path) -> list[str]:
+    """Masks, cameras, depth or meshes that lie in the capture or beside it: a data set's truth, never read by a job."""
+    found = []
+    for folder in (capture, capture.parent):
+        found += [str(folder / name) for name in TRUTH_FOLDERS if (folder / name).is_dir()]
+        found += [str(folder / name) for name in TRUTH_FILES if (folder / name).is_file()]
+    return found
+
+
+def _one_file(path: Path) -> Any:
+    """A listing of a capture that is a single file."""
+    from . import sources
+
+    kind = sources.sniff(path)
+    listing = sources.Listing()
+    (listing.videos if kind == "video" else listing.photos if kind else listing.others).append(path)
+    return listing
+
+
+def _advice(photos: int, unreadable: int, videos: int, below: int) -> list[str]:
+    """What a person should know before Run."""
+    said = []
+    if photos < 3:
+        said.append("An object scan needs at least three photos that can be read; twenty or more make a good one.")
+    if unreadable:
+        said.append(f"{unreadable} files cannot be read and will be left out.")
+    if videos:
+        said.append("Videos are not read by this version; extract frames into a folder first.")
+    if photos < 3 and below:
+        said.append(f"{below} photos lie in sub-folders: choose one of those folders, or set frames.subfolders=true.")
+    return said
+
+
+def preview(capture: Path, frame: str, max_side: int, folder: Path) -> dict[str, Any]:
+    """Write an upright copy of photo ``frame`` of ``capture`` to ``folder`` as PNG; prompts are set on it.
+
+    Returns its path and size, and the size of the upright source, whose pixels prompts are in. Raises
+    ``PipelineError`` where there is no such photo, it cannot be read, or ``folder`` lies in the capture.
+    """
+    from PIL import Image
+
+    from . import photo
+
+    source = capture / frame
+    if capture.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise PipelineError("bad_request", "", f"The preview folder {folder} lies in the capture.", "Choose another.")
+    if source.resolve().parent != capture.resolve() and capture.resolve() not in source.resolve().parents:
+        raise PipelineError("bad_request", "", f"{frame} is no photo of {capture}.", "Choose a photo of the capture.")
+    try:
+        picture = photo.decode(source.read_bytes())
+    except (photo.PhotoError, OSError) as error:
+        message = f"{frame} cannot be shown: {error}."
+        raise PipelineError("capture_unsupported", "", message, "Choose another photo.") from error
+    image = Image.fromarray(picture.rgb)
+    width, height = image.size
+    if max_side and max(image.size) > max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.BOX, reducing_gap=None)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{source.stem}.png"
+    image.save(path, compress_level=1)
+    shown = {"path": str(path), "width": image.width, "height": image.height}
+    return {**shown, "source_width": width, "source_height": height}
