@@ -1,10 +1,60 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's side: panel, operators, preferences, importer. Talks to the backend through a pipe, by ``protocol``."""
 
+from __future__ import annotations
+
+from typing import Any
+
+
+def _classes() -> tuple[Any, ...]:
+    """Everything that Blender must know, in the order in which one needs the other."""
+    from . import marking, operators, panels, preferences, properties
+
+    return (
+        preferences.TurnaroundPreferences,
+        properties.TurnaroundPrompt,
+        properties.TurnaroundSettings,
+        operators.TURNAROUND_OT_run,
+        operators.TURNAROUND_OT_cancel,
+        operators.TURNAROUND_OT_import_result,
+        operators.TURNAROUND_OT_look_through,
+        operators.TURNAROUND_OT_open_job_folder,
+        operators.TURNAROUND_OT_show_log,
+        operators.TURNAROUND_OT_preferences,
+        marking.TURNAROUND_OT_add_prompt,
+        marking.TURNAROUND_OT_remove_prompt,
+        marking.TURNAROUND_OT_mark_object,
+        panels.TURNAROUND_UL_prompts,
+        panels.TURNAROUND_PT_capture,
+        panels.TURNAROUND_PT_object,
+        panels.TURNAROUND_PT_reconstruct,
+        panels.TURNAROUND_PT_result,
+    )
+
 
 def register() -> None:
-    """Register every class of the addon."""
+    """Register every class of the addon; nothing heavy is loaded and no process is started."""
+    import bpy
+
+    from . import overlay, properties
+
+    for cls in _classes():
+        bpy.utils.register_class(cls)
+    scene: Any = bpy.types.Scene
+    props: Any = bpy.props
+    scene.turnaround = props.PointerProperty(type=properties.TurnaroundSettings)
+    overlay.add()
 
 
 def unregister() -> None:
-    """Remove what ``register`` added."""
+    """Remove what ``register`` added, the timer and the backend process."""
+    import bpy
+
+    from . import overlay, runtime
+
+    runtime.shut_down()
+    overlay.remove()
+    scene: Any = bpy.types.Scene
+    del scene.turnaround
+    for cls in reversed(_classes()):
+        bpy.utils.unregister_class(cls)

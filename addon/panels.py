@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab *Turnaround* in the 3D view's sidebar, 290 pixels wide: capture, object, reconstruct, result."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from . import runtime
+from .marking import is_marking
+from .preferences import backend_python
+from .properties import photos_in, settings_of
+from .session import Problem, Session, State
+
+TITLES = {
+    "frames": "Reading photos",
+    "masks": "Cutting out the object",
+    "cameras": "Finding cameras",
+    "masks_refined": "Matching the masks",
+    "cutouts": "Making cutouts",
+    "surface": "Building the surface",
+    "splats": "Making splats",
+    "export": "Writing the result",
+}
+_KINDS = (("mesh", "Mesh"), ("splats", "Splats"), ("points", "Points"))
+_WAITING = {
+    State.STARTING: "Starting the backend…",
+    State.QUEUED: "Waiting…",
+    State.RUNNING: "Working…",
+    State.CANCELLING: "Cancelling…",
+}
+_REMEDIES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "edit_prompts": ("turnaround.mark_object", "Mark the Object", {}),
+    "show_log": ("turnaround.show_log", "Show Log", {}),
+    "run_again": ("turnaround.run", "Run Again", {}),
+    "use_draft": ("turnaround.run", "Run as Draft", {"preset": "draft"}),
+    "open_job_folder": ("turnaround.open_job_folder", "Open Job Folder", {}),
+    "choose_job_folder": ("turnaround.preferences", "Choose Jobs Folder", {}),
+    "repair_backend": ("turnaround.preferences", "Open Preferences", {}),
+}
+"""Operator, text and properties of each remedy that is a button; the others are done in the panel above."""
+
+
+class TURNAROUND_UL_prompts(bpy.types.UIList):  # noqa: N801 - Blender's naming rule
+    """The prompts, one a line."""
+
+    def draw_item(  # type: ignore[override]
+        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active_data: Any, active_property: Any,
+        index: Any, flt_flag: Any,
+    ) -> None:  # fmt: skip
+        """Photo, kind and place of one prompt."""
+        x0, y0, x1, y1 = (round(v) for v in item.area)
+        if item.kind == "box":
+            layout.label(text=f"{item.frame}  {x1 - x0} × {y1 - y0}", icon="SELECT_SET")
+        else:
+            layout.label(text=f"{item.frame}  {x0}, {y0}", icon="ADD" if item.is_object else "REMOVE")
+
+
+class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
+    """Which photos."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Turnaround"
+    bl_label = "Capture"
+    bl_order = 0
+
+    def draw(self, context: Any) -> None:
+        """The folder, and how many photos are in it."""
+        layout: Any = self.layout
+        settings = settings_of(context)
+        layout.prop(settings, "capture", text="")
+        if not settings.capture:
+            layout.label(text="Choose a folder with photos", icon="INFO")
+            return
+        count = len(photos_in(settings.capture_path))
+        layout.label(text=f"{count} photos" if count != 1 else "1 photo", icon="IMAGE_DATA" if count else "ERROR")
+
+
+class TURNAROUND_PT_object(bpy.types.Panel):  # noqa: N801
+    """Which object."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Turnaround"
+    bl_label = "Object"
+    bl_order = 1
+
+    def draw(self, context: Any) -> None:
+        """The photo, the button that shows it, and the prompts."""
+        layout: Any = self.layout
+        settings = settings_of(context)
+        column = layout.column()
+        column.enabled = bool(settings.capture) and not is_marking()
+        column.prop(settings, "frame", text="", icon="IMAGE_DATA")
+        if is_marking():
+            layout.operator("turnaround.mark_object", text="Done", icon="CHECKMARK", depress=True)
+            for line in ("Click: the object", "Ctrl-click: not the object", "Drag: a box around it"):
+                layout.label(text=line)
+        else:
+            layout.operator("turnaround.mark_object", icon="RESTRICT_SELECT_OFF")
+        if not settings.prompts:
+            layout.label(text="Unmarked: what all photos look at", icon="INFO")
+            return
+        row = layout.row()
+        row.template_list(
+            "TURNAROUND_UL_prompts", "", settings, "prompts", settings, "active_prompt", rows=2, maxrows=5
+        )
+        side = row.column(align=True)
+        side.operator("turnaround.remove_point", text="", icon="REMOVE")
+        side.operator("turnaround.remove_point", text="", icon="TRASH").every = True
+
+
+class TURNAROUND_PT_reconstruct(bpy.types.Panel):  # noqa: N801
+    """How much work, and how far it is."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Turnaround"
+    bl_label = "Reconstruct"
+    bl_order = 2
+
+    def draw(self, context: Any) -> None:
+        """Settings and Run; while a job runs, its progress and Cancel; after a failure, why and what to do."""
+        layout: Any = self.layout
+        settings, session = settings_of(context), runtime.current()
+        busy = session is not None and session.busy
+        column = layout.column()
+        column.use_property_split, column.use_property_decorate = True, False
+        column.enabled = not busy
+        column.prop(settings, "preset")
+        column.prop(settings, "use_length")
+        if settings.use_length:
+            column.prop(settings, "length")
+            column.prop(settings, "length_of")
+        if session is not None and busy:
+            draw_progress(layout, session)
+            return
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("turnaround.run", icon="PLAY")
+        if backend_python() is None:
+            problem = Problem(
+                code="backend_missing", message="The backend's Python was not found.", hint="Set it in the preferences."
+            )
+            draw_problem(layout, problem, context)
+        elif session is not None and session.state is State.FAILED and session.job and session.job.problem:
+            draw_problem(layout, session.job.problem, context)
+        elif session is not None and session.state is State.CANCELLED:
+            wrapped(layout, "Cancelled. Run goes on from the last finished stage.", context, "INFO")
+
+
+class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801
+    """What came out."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Turnaround"
+    bl_label = "Result"
+    bl_order = 3
+
+    def draw(self, context: Any) -> None:
+        """Import, what is in the scene, what the job says of itself."""
+        layout: Any = self.layout
+        settings = settings_of(context)
+        record = runtime.result_record(settings.job) if settings.job else {}
+        if not record.get("artefacts"):
+            layout.label(text="Nothing yet", icon="INFO")
+        else:
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("turnaround.import_result", icon="IMPORT").job = settings.job
+            draw_facts(layout, record, context)
+        draw_shown(layout, context)
+        layout.operator("turnaround.look_through", icon="CAMERA_DATA")
+        row = layout.row(align=True)
+        row.operator("turnaround.open_job_folder", text="Folder", icon="FILE_FOLDER")
+        row.operator("turnaround.show_log", text="Log", icon="TEXT")
+
+
+def draw_progress(layout: Any, session: Session) -> None:
+    """A bar with the stage and the time left, and Cancel."""
+    job = session.job
+    if session.state is State.RUNNING and job is not None and job.stage:
+        title = TITLES.get(job.stage, job.stage)
+        layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}  {title}", type="BAR")
+        if job.seconds_left is not None:
+            layout.label(text=f"{time_left(job.seconds_left)} left", icon="TIME")
+        if job.message:
+            layout.label(text=job.message)
+    else:
+        layout.progress(factor=job.fraction if job else 0.0, text=_WAITING.get(session.state, ""), type="BAR")
+    layout.operator("turnaround.cancel", icon="CANCEL")
+
+
+def draw_problem(layout: Any, problem: Problem, context: Any) -> None:
+    """Cause, way out, and the button that leads there."""
+    box = layout.box()
+    column = box.column(align=True)
+    column.alert = True
+    title = f"{TITLES.get(problem.stage, problem.stage)}: " if problem.stage else ""
+    wrapped(column, f"{title}{problem.message}", context, "ERROR")
+    if problem.hint:
+        wrapped(box.column(align=True), problem.hint, context)
+    remedy = _REMEDIES.get(problem.remedy)
+    if remedy is not None:
+        operator, text, properties = remedy
+        button = box.operator(operator, text=text)
+        for name, value in properties.items():
+            setattr(button, name, value)
+
+
+def draw_facts(layout: Any, record: dict[str, Any], context: Any) -> None:
+    """How good it is, and what was done otherwise than hoped, by the job's own account."""
+    metrics = record.get("metrics") or {}
+    column = layout.column(align=True)
+    if "frames_registered" in metrics:
+        used = metrics.get("frames_used", metrics["frames_registered"])
+        column.label(text=f"{metrics['frames_registered']:.0f} of {used:.0f} photos have a camera")
+    if "splats_psnr" in metrics:
+        column.label(text=f"Splats: {metrics['splats_psnr']:.1f} dB on held-out photos")
+    if "mesh_psnr" in metrics:
+        column.label(text=f"Mesh colours: {metrics['mesh_psnr']:.1f} dB on held-out photos")
+    metres = record.get("metres_per_unit")
+    column.label(text="Scale: metres" if metres else "Scale: unknown (the object's diagonal is 1)")
+    for warning in (record.get("warnings") or [])[:4]:
+        text = f"{warning.get('message', '')} {warning.get('hint', '')}".strip()
+        wrapped(layout.column(align=True), text, context, "ERROR")
+
+
+def draw_shown(layout: Any, context: Any) -> None:
+    """A line for each imported thing with its eye and its camera: they stand in one place, so one is enough."""
+    settings, scene = settings_of(context), context.scene
+    if scene is None or not settings.job:
+        return
+    roots: Any = [o for o in scene.objects if o.type == "EMPTY" and "job_folder" in o]
+    for root in roots:
+        if root["job_folder"] != str(settings.job):
+            continue
+        ours = {child.get("turnaround_kind"): child for child in root.children}
+        column = layout.column(align=True)
+        for kind, title in _KINDS:
+            if kind in ours:
+                row = column.row(align=True)
+                row.label(text=title)
+                row.prop(ours[kind], "hide_viewport", text="", emboss=False)
+                row.prop(ours[kind], "hide_render", text="", emboss=False)
+
+
+def time_left(seconds: float) -> str:
+    """A span of time as a person would say it."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def wrapped(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
+    """Lay a text out in as many lines as the sidebar's width asks for; Blender's labels do not wrap."""
+    preferences: Any = context.preferences
+    scale = preferences.system.ui_scale if preferences else 1.0
+    width = (context.region.width if context.region else 290) / scale
+    lines = textwrap.wrap(text, max(20, int((width - 50) / 6.2)))
+    for number, line in enumerate(lines):
+        layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a scene remembers: the capture, the prompts on its photos, how much work to spend, and the last job.
+
+Prompts are in pixels of the upright, full-size photo, origin at the top left corner, as ``protocol`` defines them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ..protocol import LENGTH_OF, OPTIONS, PRESETS, JobSpec
+from .preferences import jobs_folder, preferences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".bmp"})
+"""What the search offers; the backend itself looks into the files."""
+_PRESET_OPTIONS = ("frames.max_frames", "frames.long_side")
+
+
+def _preset_items() -> list[tuple[str, str, str]]:
+    """The presets, described by the numbers of the options' table that a person can picture."""
+    rows = [o for o in OPTIONS if o.key in _PRESET_OPTIONS]
+    texts = {
+        preset: ", ".join(f"{o.name.replace('_', ' ')} {o.default(preset)} {o.unit}".strip() for o in rows)
+        for preset in PRESETS
+    }
+    return [(preset, preset.capitalize(), texts[preset].capitalize()) for preset in PRESETS]
+
+
+def photos_in(folder: str) -> list[str]:
+    """Names of the photos in ``folder``, sorted; none where the folder cannot be read."""
+    try:
+        return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    except OSError:
+        return []
+
+
+# Blender evaluates a property's annotation where neither a lambda nor a comprehension finds this module's names, so
+# what a property needs is a function.
+def _length_items() -> list[tuple[str, str, str]]:
+    """What a known length may measure."""
+    return [(name, name.capitalize(), "") for name in LENGTH_OF]
+
+
+def _capture_changed(settings: Any, context: Any) -> None:
+    """Another capture has other photos."""
+    settings.forget_other_capture()
+
+
+def _offer_photos(settings: Any, context: Any, text: str) -> list[str]:
+    """Names for the search below the field; Blender filters them."""
+    return photos_in(settings.capture_path)
+
+
+class TurnaroundPrompt(bpy.types.PropertyGroup):
+    """A point or a box on one photo. ``area`` is (x, y, x, y) for a box; a point uses its first two numbers."""
+
+    frame: bpy.props.StringProperty(name="Photo")  # type: ignore[valid-type]
+    kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Kind", items=[("point", "Point", "A point"), ("box", "Box", "A box around the object")]
+    )
+    area: bpy.props.FloatVectorProperty(name="Pixels", size=4)  # type: ignore[valid-type]
+    is_object: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Object", description="Whether this point lies on the object, or on what is not the object", default=True
+    )
+
+    def as_protocol(self) -> dict[str, Any]:
+        """The prompt as ``JobSpec`` wants it."""
+        x0, y0, x1, y1 = (round(float(v), 2) for v in self.area)
+        if self.kind == "box":
+            return {"type": "box", "xyxy": [x0, y0, x1, y1]}
+        return {"type": "point", "xy": [x0, y0], "label": int(self.is_object)}
+
+
+class TurnaroundSettings(bpy.types.PropertyGroup):
+    """One scene's capture and how to reconstruct it; ``scene.turnaround``."""
+
+    capture: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Capture",
+        description="Folder with the photos of the object. It is only read, never written to",
+        subtype="DIR_PATH",
+        update=_capture_changed,
+    )
+    frame: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Photo",
+        description="Photo on which to mark the object",
+        search=_offer_photos,
+    )
+    prompts: bpy.props.CollectionProperty(type=TurnaroundPrompt)  # type: ignore[valid-type]
+    active_prompt: bpy.props.IntProperty()  # type: ignore[valid-type]
+    preset: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Preset", description="How much work to spend", items=_preset_items(), default=PRESETS[0]
+    )
+    use_length: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Known Length", description="Scale the result to metres by one length of the object"
+    )
+    length: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Length",
+        description="The object's length",
+        default=0.2,
+        min=1e-4,
+        soft_max=10.0,
+        unit="LENGTH",
+        precision=4,
+    )
+    length_of: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Of",
+        description="What the length measures, of the object standing upright",
+        items=_length_items(),
+    )
+    job: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Job", description="Folder of this scene's last job", subtype="DIR_PATH"
+    )
+
+    @property
+    def capture_path(self) -> str:
+        """The capture folder as an absolute path without a trailing separator, or an empty string."""
+        return str(Path(bpy.path.abspath(self.capture)).resolve()) if self.capture else ""
+
+    @property
+    def shown_frame(self) -> str:
+        """The photo to mark: the chosen one where the capture has it, else its first, else an empty string."""
+        names = photos_in(self.capture_path)
+        return self.frame if self.frame in names else next(iter(names), "")
+
+    def forget_other_capture(self) -> None:
+        """Drop the photo and the prompts where they name photos that the new capture does not have."""
+        names = set(photos_in(self.capture_path))
+        if not names:
+            return
+        if self.frame not in names:
+            self.frame = ""
+        for index in reversed(range(len(self.prompts))):
+            if self.prompts[index].frame not in names:
+                self.prompts.remove(index)
+        self.active_prompt = max(0, min(self.active_prompt, len(self.prompts) - 1))
+
+    def job_spec(self) -> JobSpec:
+        """This scene's settings as the backend takes them. Raises ``ValueError`` for one that is out of range."""
+        capture = self.capture_path
+        # Two captures of one name are two jobs; the same capture goes on in the folder it had.
+        mark = hashlib.sha256(capture.encode()).hexdigest()[:8]
+        machine = preferences()
+        spec = JobSpec(
+            capture=capture,
+            job=str(jobs_folder() / f"{Path(capture).name}-{mark}"),
+            preset=self.preset,
+            device=machine.device if machine else "auto",
+            prompts=_by_frame(self.prompts),
+            length=float(self.length) if self.use_length else None,
+            length_of=self.length_of,
+        )
+        spec.check()
+        return spec
+
+
+def _by_frame(prompts: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
+    """Prompts grouped by photo."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for prompt in prompts:
+        grouped.setdefault(prompt.frame, []).append(prompt.as_protocol())
+    return grouped
+
+
+def settings_of(context: Any) -> Any:
+    """The settings of the scene in ``context``."""
+    scene: Any = context.scene
+    return scene.turnaround

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's hold on the one session: made on first use, pumped by a timer, ended with the extension.
+
+The timer runs only while there is something to hear, and never without a window: there timers do not fire, and one that
+is left behind crashes or hangs Blender 4.2 and 4.5 at exit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .preferences import backend_python, jobs_folder
+from .session import Session
+
+_TICK_SECONDS = 0.1
+_IDLE_SECONDS = 600.0
+_session: Session | None = None
+_results: dict[str, tuple[float, dict[str, Any]]] = {}
+
+
+def session() -> Session:
+    """The session; a changed interpreter takes effect as soon as no job runs."""
+    global _session  # noqa: PLW0603 - there is one backend for each Blender, and this is where it is kept
+    python = backend_python()
+    if _session is not None and _session.python != python and not _session.active:
+        _session.stop()
+        _session = None
+    if _session is None:
+        _session = Session(python, jobs_folder() / "backend.log")
+        atexit.register(_session.stop)
+    return _session
+
+
+def current() -> Session | None:
+    """The session where there is one already; drawing must not make one."""
+    return _session
+
+
+def listen() -> None:
+    """Pump the session from now on, where there is a window."""
+    if bpy.app.background:
+        return
+    # Registered anew: while the backend idles the next tick may be seconds away.
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    bpy.app.timers.register(_tick, first_interval=_TICK_SECONDS, persistent=True)
+
+
+def shut_down() -> None:
+    """Remove the timer and end the backend."""
+    global _session  # noqa: PLW0603 - see above
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if _session is not None:
+        _session.stop()
+        atexit.unregister(_session.stop)
+        _session = None
+    _results.clear()
+
+
+def result_record(folder: str) -> dict[str, Any]:
+    """``result.json`` of a job, read again only when it has changed: panels draw many times a second."""
+    path = Path(folder) / "result.json"
+    try:
+        changed = path.stat().st_mtime
+        if folder not in _results or _results[folder][0] != changed:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            _results[folder] = (changed, record if isinstance(record, dict) else {})
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return {}
+    return _results[folder][1]
+
+
+def _tick() -> float | None:
+    """Pump once; keep the timer while something is awaited, slowly while the backend only idles."""
+    if _session is None:
+        return None
+    if _session.pump():
+        redraw()
+    if _session.active:
+        return _TICK_SECONDS
+    redraw()
+    if _session.running and time.monotonic() - _session.used < _IDLE_SECONDS:
+        return 5.0
+    _session.stop()
+    return None
+
+
+def redraw() -> None:
+    """Draw the sidebars and image editors again."""
+    manager: Any = bpy.context.window_manager
+    for window in manager.windows if manager else ():
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
+                area.tag_redraw()
