@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import bpy
@@ -62,6 +63,22 @@ def hovered() -> dict:
     return {}
 
 
+def addon_state() -> dict:
+    """What the scene remembers, and how far the job is."""
+    scene = bpy.context.window_manager.windows[0].scene
+    settings = scene.turnaround
+    prompts = [{"frame": p.frame, "kind": p.kind, "area": list(p.area)} for p in settings.prompts]
+    found = {"capture": settings.capture, "job": settings.job, "prompts": prompts, "state": "", "stage": ""}
+    runtime = next((m for name, m in sys.modules.items() if name.endswith("turnaround.addon.runtime")), None)
+    session = runtime.current() if runtime else None
+    if session is not None:
+        found["state"] = session.state.name
+        if session.job is not None:
+            found |= {"stage": session.job.stage, "fraction": session.job.fraction}
+            found["problem"] = str(session.job.problem or "")
+    return found
+
+
 def scene_objects() -> dict:
     """How many objects of each type the scene holds."""
     kinds: dict[str, int] = {}
@@ -77,6 +94,7 @@ def tick() -> float:
         if asked["id"] != answered["id"]:
             answered["id"] = asked["id"]
             state = {"id": asked["id"], "regions": regions(), "hovered": hovered(), "objects": scene_objects()}
+            state["addon"] = addon_state()
             temporary = STATE.with_suffix(".tmp")
             temporary.write_text(json.dumps(state))
             temporary.replace(STATE)

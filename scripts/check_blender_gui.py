@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drive the panel of a real Blender by real clicks, from the installed zip; called by ``scripts/check_blender``.
+
+Folder, click on the photo, Run, Cancel, Run, SIGKILL to Blender, start again, Run (goes on where it was), Import. Every
+step checks what it says; the screenshots, one after each step, are for people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _check.blender import Blender, CheckError, wait_until
+from _check.desktop import HEIGHT, Desktop
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "blender check"
+JOB_SECONDS = 1500
+CANCEL_SECONDS, ORPHAN_SECONDS = 5, 5
+
+
+class Walk:
+    """The steps, in the order in which a person takes them."""
+
+    def __init__(self, blender: Blender, capture: Path, prompts: Path, zip_file: Path) -> None:
+        self.blender, self.desktop = blender, blender.desktop
+        self.capture, self.zip_file = capture, zip_file
+        frames = json.loads(prompts.read_text())["frames"]
+        self.frame, (self.prompt,) = next(iter(frames.items()))
+
+    def install(self) -> None:
+        """Install and enable the zip as the command line does; it stays enabled for every later start."""
+        said = self.blender.run("--command", "extension", "validate", str(self.zip_file))
+        print(said.strip().splitlines()[-1])
+        self.blender.run("--command", "extension", "install-file", "-r", "user_default", "--enable", str(self.zip_file))
+        listed = self.blender.run("--command", "extension", "list")
+        if "turnaround" not in listed:
+            raise CheckError(f"expected turnaround among the installed extensions, got:\n{listed}")
+
+    def choose_folder(self) -> None:
+        """Type the capture folder into the panel's field."""
+        x, y = self.blender.button("turnaround.capture")
+        self.desktop.click(x, y, times=2)
+        self.desktop.key("ctrl+a")
+        self.desktop.write(str(self.capture))
+        self.desktop.key("Return")
+        wait_until("the capture folder in the scene", 20, lambda: self.addon()["capture"].startswith(str(self.capture)))
+        self.desktop.shot("folder")
+
+    def mark(self) -> None:
+        """Open the photo and click on the object."""
+        self.blender.press("turnaround.mark_object")
+        region = wait_until("the photo in an image editor", 60, self.photo_region)
+        time.sleep(1)
+        region = self.photo_region() or region
+        self.desktop.shot("photo")
+        picture, (x, y) = region["picture"], self.prompt["xy"]
+        width, height = self.source_size()
+        (x0, y0), (x1, y1) = picture["low"], picture["high"]
+        self.desktop.click(x0 + (x1 - x0) * x / width, HEIGHT - (y0 + (y1 - y0) * (1 - y / height)))
+        prompts = wait_until("a prompt after the click", 10, lambda: self.addon()["prompts"])
+        got = prompts[0]["area"]
+        if prompts[0]["frame"] != self.frame or max(abs(got[0] - x), abs(got[1] - y)) > 2:
+            raise CheckError(f"expected a point near ({x}, {y}) on {self.frame}, got {prompts[0]}")
+        self.blender.press("turnaround.mark_object")
+        self.desktop.shot("marked")
+
+    def run_until(self, *stages: str) -> None:
+        """Press Run and wait until the job is in one of ``stages``."""
+        self.blender.press("turnaround.run")
+        wait_until("the job to start", 60, lambda: self.addon()["state"] in {"QUEUED", "RUNNING", "DONE"})
+        wait_until(f"the job in {stages}", JOB_SECONDS, lambda: self.running()["stage"] in stages)
+
+    def cancel(self) -> None:
+        """Press Cancel; it must be over within five seconds."""
+        place = self.blender.button("turnaround.cancel")
+        self.desktop.shot("running")
+        start = time.monotonic()
+        self.desktop.click(*place)
+        wait_until("the job cancelled", CANCEL_SECONDS + 1, lambda: self.addon()["state"] == "CANCELLED")
+        print(f"cancelled {time.monotonic() - start:.1f} s after the click")
+        self.desktop.shot("cancelled")
+
+    def crash(self) -> None:
+        """SIGKILL to Blender; nothing of ours may outlive it by five seconds."""
+        before = self.blender.relatives()
+        if len(before) < 3:  # Blender, the backend, the worker
+            raise CheckError(f"expected Blender, the backend and a worker to run, got {before}")
+        self.blender.kill()
+        start = time.monotonic()
+        wait_until("no process of ours left", ORPHAN_SECONDS, lambda: not self.blender.relatives())
+        print(f"{len(before)} processes before SIGKILL to Blender, none {time.monotonic() - start:.1f} s after it")
+
+    def finish(self) -> None:
+        """Wait for the end; stages that had been finished must have been reused."""
+        wait_until("the job done", JOB_SECONDS, lambda: self.running()["state"] == "DONE")
+        job = Path(self.addon()["job"])
+        events = [json.loads(line) for line in (job / "events.jsonl").read_text().splitlines()]
+        last = max(i for i, e in enumerate(events) if e["kind"] == "started")
+        reused = [e["stage"] for e in events[last:] if e["kind"] == "stage_finished" and e.get("message") == "reused"]
+        if not reused:
+            raise CheckError("expected finished stages to be reused after the crash, none was")
+        print(f"after the crash reused: {', '.join(reused)}")
+        self.desktop.shot("done")
+
+    def import_result(self) -> None:
+        """Press Import; mesh, points, cameras and the root must stand in the scene."""
+        before = self.blender.state()["objects"]
+        self.blender.press("turnaround.import_result")
+        count = len(list(self.capture.iterdir()))
+
+        def grown() -> dict | None:
+            now = self.blender.state().get("objects", {})
+            new = {kind: n - before.get(kind, 0) for kind, n in now.items()}
+            enough = new.get("CAMERA", 0) >= 0.9 * count and new.get("MESH", 0) >= 1 and new.get("EMPTY", 0) >= 1
+            return new if enough else None
+
+        print(f"imported: {wait_until('mesh, cameras and root in the scene', 120, grown)}")
+        time.sleep(3)
+        self.desktop.shot("imported")
+        view = self.blender.region("VIEW_3D", "WINDOW")
+        if view:
+            self.desktop.move(view["x"] + view["width"] / 3, HEIGHT - (view["y"] + view["height"] / 2))
+            self.desktop.key("KP_0")
+            time.sleep(4)
+            self.desktop.shot("through a camera")
+
+    def addon(self) -> dict:
+        """What the reporter says of the add-on."""
+        return self.blender.state().get("addon") or {"capture": "", "job": "", "prompts": [], "state": "", "stage": ""}
+
+    def running(self) -> dict:
+        """The same; ``CheckError`` when the job has failed."""
+        now = self.addon()
+        if now["state"] == "FAILED":
+            self.desktop.shot("failed")
+            raise CheckError(f"expected the job to go on, it failed: {now.get('problem')}")
+        return now
+
+    def photo_region(self) -> dict | None:
+        """The image editor's region with the photo."""
+        region = self.blender.region("IMAGE_EDITOR", "WINDOW")
+        return region if region and "picture" in region else None
+
+    def source_size(self) -> tuple[int, int]:
+        """Size of the photo that is marked."""
+        from PIL import Image
+
+        with Image.open(self.capture / self.frame) as image:
+            return image.size
+
+
+def walk(args: argparse.Namespace) -> None:
+    """All steps, with a fresh profile and the photos in a path with spaces."""
+    for name in ("a home", "a profile", "photos of mine", "screenshots"):
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
+    (FOLDER / "a home").mkdir(parents=True)
+    (FOLDER / "screenshots").mkdir()
+    capture = FOLDER / "photos of mine"
+    shutil.copytree(args.capture / "images", capture)
+    python = ROOT / ".environments" / "backend" / "bin" / "python"
+    with Desktop(FOLDER / "screenshots") as desktop:
+        blender = Blender(args.root, FOLDER, python, desktop)
+        steps = Walk(blender, capture, args.capture / "prompts.json", args.zip)
+        try:
+            _take(steps)
+        except CheckError:
+            if blender.process is not None and blender.process.poll() is None:
+                desktop.shot("at the failure")
+            raise
+        finally:
+            blender.kill()
+    wait_until("no process of ours left at the end", ORPHAN_SECONDS, lambda: not blender.relatives())
+
+
+def _take(steps: Walk) -> None:
+    steps.install()
+    steps.blender.start()
+    steps.desktop.shot("panel")
+    steps.choose_folder()
+    steps.mark()
+    steps.run_until("masks", "cameras")
+    steps.cancel()
+    steps.run_until("masks_refined", "cutouts", "surface", "splats")
+    steps.crash()
+    steps.blender.start()
+    steps.choose_folder()
+    steps.mark()
+    steps.run_until("surface", "splats", "export")
+    steps.finish()
+    steps.import_result()
+
+
+def main() -> int:
+    """Run it; exit status 1 with the reason when a step is not as it must be."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, required=True, help="the folder that holds Blender's system")
+    parser.add_argument("--zip", type=Path, required=True, help="the built extension")
+    parser.add_argument("--capture", type=Path, default=ROOT / "samples" / "elephant", help="images and prompts.json")
+    args = parser.parse_args()
+    start = time.monotonic()
+    try:
+        walk(args)
+    except CheckError as error:
+        print(f"FAILED after {time.monotonic() - start:.0f} s: {error}", file=sys.stderr)
+        return 1
+    print(f"passed in {time.monotonic() - start:.0f} s; screenshots: {FOLDER / 'screenshots'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
