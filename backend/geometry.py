@@ -14,8 +14,10 @@ import numpy as np
 def rotation_from_quaternion(quaternion: np.ndarray) -> np.ndarray:
     """Rotation (3, 3) of ``quaternion`` (4,), w first, any length but zero (``ValueError``)."""
     q = np.asarray(quaternion, np.float64)
+    if not np.all(np.abs(q) < 1e100):  # NaN too; larger ones overflow when squared
+        raise ValueError(f"expected a quaternion (w, x, y, z) of finite length, got {quaternion!r}")
     length = np.linalg.norm(q)
-    if not np.isfinite(length) or length < 1e-12:
+    if length < 1e-12:
         raise ValueError(f"expected a quaternion (w, x, y, z) of non-zero length, got {quaternion!r}")
     w, x, y, z = q / length
     return np.array(
