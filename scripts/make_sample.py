@@ -139,7 +139,7 @@ def main() -> int:
     set_up_render(size, args.samples)
     cameras = ring_cameras(args.views, args.seed)
     truth.write_mesh(folder / "gt_mesh.ply", target.data)
-    truth.write_transforms(folder / "transforms.json", cameras, focal_px, size)
+    truth.write_transforms(folder / "transforms.json", cameras, focal_px, size, target.dimensions.z)
     flank = Vector((-0.012, 0.0, 0.092))
     truth.write_prompt(folder / "prompts.json", "000.jpg", truth.project(flank, cameras[0], focal_px, size))
     note = truth.README.format(

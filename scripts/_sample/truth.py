@@ -50,8 +50,10 @@ def write_mesh(path: Path, mesh: bpy.types.Mesh) -> None:
     path.write_bytes(header.encode() + points.astype("<f4").tobytes() + faces.tobytes())
 
 
-def write_transforms(path: Path, cameras: list[Matrix], focal_px: float, size: tuple[int, int]) -> None:
-    """Write the true cameras; ``cameras`` holds world_from_camera in OpenGL axes, one a picture."""
+def write_transforms(
+    path: Path, cameras: list[Matrix], focal_px: float, size: tuple[int, int], object_height: float
+) -> None:
+    """Write the true cameras; ``cameras`` holds world_from_camera in OpenGL axes, one a picture. Metres."""
     width, height = size
     frames = [
         {
@@ -64,6 +66,7 @@ def write_transforms(path: Path, cameras: list[Matrix], focal_px: float, size: t
     model = {
         "w": width, "h": height, "fl_x": focal_px, "fl_y": focal_px, "cx": width / 2, "cy": height / 2,
         "k1": 0, "k2": 0, "p1": 0, "p2": 0, "camera_model": "PINHOLE", "unit": "metre",
+        "object_height": round(object_height, 5),
         "convention": "camera-to-world, OpenGL axes (x right, y up, z backward), z up, table plane z = 0",
     }  # fmt: skip
     path.write_text(json.dumps({**model, "frames": frames}, indent=1) + "\n")
