@@ -2,7 +2,7 @@
 """Make rough masks agree over all views: each round builds a hull, asks it about every frame and cuts the frame anew.
 
 Evidence for a pixel: the silhouette of the other frames' hull, colours of object and background shared by all frames
-and the frame's own, and the ground's picture where there is one (``ground.py``). A frame's weight in the next round is
+and the frame's own, and the picture of the background (``backdrop.py``). A frame's weight in the next round is
 how far its new mask agrees with the others, so that a bad mask is outvoted first and repaired after.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..records import Camera
 from . import colour
+from .backdrop import SIDE, difference, evidence, ground_height, paint
 from .carry import Carried, Colours, place_cost
 from .cut import contrast_weights, cut
 from .hull import Hull, View, make_hull, make_view, silhouette
@@ -27,6 +28,16 @@ _HULL_SIDE = 360
 
 _COLOUR = 0.8
 """Weight of the colours' log-likelihood ratio, as in ``carry.py``."""
+
+_BACKDROP = 0.8
+"""Weight of the backdrop's log-likelihood ratio."""
+
+_TOLERATED = (0.25, 0.08, 0.03)
+"""Share of dissenting masks that the hull tolerates, by round (the last for all later rounds). At first the masks may
+fail together, where a part of the object has the background's colour; once cut anew they fail one by one."""
+
+_PAINTED = 2
+"""Rounds that paint the backdrop; by then it hardly changes."""
 
 _MARGIN = 0.35
 """The box is enlarged by this share of its diagonal: it came from rough masks or from points alone."""
@@ -40,6 +51,7 @@ class Scene:
     indices: list[np.ndarray]
     cameras: list[Camera]
     weights: list[np.ndarray]
+    lab: list[np.ndarray]
 
 
 def agree(
@@ -59,40 +71,96 @@ def agree(
         indices=[colour.colour_indices(image) for image in images],
         cameras=cameras,
         weights=list(side_by_side(lambda image: contrast_weights(image, smoothness), images)),
+        lab=[_small_lab(image) for image in images],
     )
+    height: float | None = None
+    backing: list[np.ndarray] = []
     for step in range(rounds):
         progress(step / rounds)
-        hull, views = carve(scene.cameras, masks, box, voxels)
+        hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[min(step, len(_TOLERATED) - 1)])
+        progress((step + 0.2) / rounds)
+        others = list(side_by_side(lambda i, h=hull, v=views: _others(h, v[i], images[i]), range(len(images))))
         progress((step + 0.4) / rounds)
-        beliefs = list(side_by_side(lambda view, hull=hull: silhouette(hull, view), views))
-        masks = _recut(scene, masks, beliefs, lambda share, step=step: progress((step + 0.4 + 0.6 * share) / rounds))
+        if step < _PAINTED:
+            inside, clear = _covered(scene, masks, others), _clear(scene, masks, others)
+            height = ground_height(cameras, scene.lab, clear) if height is None else height
+            progress((step + 0.5) / rounds)
+            backing = _backing(scene, inside, clear, height)
+        masks = _recut(
+            scene, masks, others, backing, lambda share, step=step: progress((step + 0.7 + 0.3 * share) / rounds)
+        )
     return masks
 
 
-def carve(cameras: list[Camera], masks: list[Carried], box: np.ndarray, voxels: int) -> tuple[Hull, list[View]]:
+def carve(
+    cameras: list[Camera], masks: list[Carried], box: np.ndarray, voxels: int, tolerated: float
+) -> tuple[Hull, list[View]]:
     """Hull of ``masks`` in the enlarged ``box``: coarse first, then as fine as asked where the coarse one is."""
     views = [
         make_view(camera, m.mask, max(m.confidence, 1e-3) ** 2, _HULL_SIDE)
         for camera, m in zip(cameras, masks, strict=True)
     ]
     reach = _MARGIN * float(np.linalg.norm(box[1] - box[0]))
-    coarse = make_hull(views, np.array([box[0] - reach, box[1] + reach]), 64)
+    coarse = make_hull(views, np.array([box[0] - reach, box[1] + reach]), 64, tolerated)
     kept = np.argwhere(coarse.dissent < 2 * coarse.tolerance)
     if not len(kept):
         return coarse, views
     low = coarse.origin + coarse.spacing * (kept.min(0) - 2)
     high = coarse.origin + coarse.spacing * (kept.max(0) + 3)
-    return make_hull(views, np.array([low, high]), voxels), views
+    return make_hull(views, np.array([low, high]), voxels, tolerated), views
+
+
+def _others(hull: Hull, view: View, image: np.ndarray) -> np.ndarray:
+    """Belief of all other frames at the size of ``image`` (h, w, 3), (h, w) float32 in [0, 1]."""
+    belief = silhouette(hull, view)
+    return np.clip(cv2.resize(belief, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+
+
+def _small_lab(image: np.ndarray) -> np.ndarray:
+    """``image`` (h, w, 3) uint8 sRGB as blurred uint8 Lab of the size for backdrops."""
+    scale = min(1.0, SIDE / max(image.shape[:2]))
+    size = (max(2, round(image.shape[1] * scale)), max(2, round(image.shape[0] * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 0.7)
+
+
+def _covered(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list[np.ndarray]:
+    """Surely the object, at the backdrop's size: where mask and others agree."""
+    return [
+        cv2.resize(m.mask * o, lab.shape[1::-1], interpolation=cv2.INTER_AREA)
+        for m, o, lab in zip(masks, others, scene.lab, strict=True)
+    ]
+
+
+def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list[np.ndarray]:
+    """Likely free of the object, at the backdrop's size: neither mask nor others claim it, nor their close surround."""
+    clear = []
+    for m, o, lab in zip(masks, others, scene.lab, strict=True):
+        claimed = cv2.resize(np.maximum(m.mask, o), lab.shape[1::-1], interpolation=cv2.INTER_AREA)
+        clear.append((1 - cv2.dilate(claimed, np.ones((9, 9), np.uint8))).astype(np.float32))
+    return clear
+
+
+def _backing(scene: Scene, inside: list[np.ndarray], clear: list[np.ndarray], height: float) -> list[np.ndarray]:
+    """Log-likelihood ratios of the object against the backdrop, (h, w) float32 of each picture."""
+    backdrop = paint(scene.cameras, scene.lab, clear, height)
+    frames = range(len(clear))
+    unlike = list(side_by_side(lambda i: difference(backdrop, scene.cameras[i], scene.lab[i], clear[i]), frames))
+    ratios = evidence(unlike, inside, clear)
+    return [
+        cv2.resize(ratio, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        for ratio, image in zip(ratios, scene.images, strict=True)
+    ]
 
 
 def _recut(
-    scene: Scene, masks: list[Carried], beliefs: list[np.ndarray], progress: Callable[[float], None]
+    scene: Scene,
+    masks: list[Carried],
+    others: list[np.ndarray],
+    backing: list[np.ndarray],
+    progress: Callable[[float], None],
 ) -> list[Carried]:
-    """Cut every frame anew, given the others' ``beliefs`` (small, any size)."""
-    others = [
-        np.clip(cv2.resize(b, m.mask.shape[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
-        for b, m in zip(beliefs, masks, strict=True)
-    ]
+    """Cut every frame anew, given the belief of the ``others`` and the ``backing``'s ratios, (h, w) each."""
     shared = Colours()
     own = []
     for index, m, other in zip(scene.indices, masks, others, strict=True):
@@ -106,7 +174,7 @@ def _recut(
     def recut(i: int) -> Carried:
         mixed = [s / t + 0.5 * o for s, t, o in zip(shared.learnt, totals, own[i], strict=True)]
         ratios = colour.log_ratio(mixed[0], mixed[1])[scene.indices[i]]
-        return _cut(scene, i, ratios, others[i])
+        return _cut(scene, i, _COLOUR * ratios + _BACKDROP * backing[i], others[i])
 
     results: list[Carried] = []
     for result in side_by_side(recut, range(len(masks))):
@@ -122,10 +190,10 @@ def _learn(indices: np.ndarray, mask: np.ndarray, other: np.ndarray) -> list[np.
 
 
 def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray) -> Carried:
-    """Cut frame ``i`` by colour ``ratios`` (h, w) and the ``other`` frames' belief (h, w)."""
+    """Cut frame ``i`` by weighted ``ratios`` (h, w) of likelihoods and the ``other`` frames' belief (h, w)."""
     place = place_cost(other, np.full_like(other, 0.9))
     doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -1.0, 3.0)
-    cost = place + doubt - np.float32(_COLOUR) * ratios
+    cost = place + doubt - ratios
     mask = cut(cost.astype(np.float32), scene.weights[i])
     near = other > 0.5
     mask = fill_holes(keep_parts(mask, near if near.any() else mask > 0.5, 0.02), 0.002)

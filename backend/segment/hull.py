@@ -61,10 +61,10 @@ def make_view(camera: Camera, mask: np.ndarray, weight: float, side: int) -> Vie
     )
 
 
-def make_hull(views: list[View], box: np.ndarray, voxels: int) -> Hull:
+def make_hull(views: list[View], box: np.ndarray, voxels: int, tolerated: float) -> Hull:
     """Gather the dissent of all ``views`` in ``box`` (2, 3) world, about ``voxels`` along its longest edge.
 
-    Tolerated are half a confident mask and three per cent of all: the larger a capture, the more masks fail.
+    Tolerated are half a confident mask and the share ``tolerated`` of all: the larger a capture, the more masks fail.
     """
     spacing = float((box[1] - box[0]).max()) / voxels
     shape = np.maximum(np.ceil((box[1] - box[0]) / spacing), 1).astype(int)
@@ -75,7 +75,7 @@ def make_hull(views: list[View], box: np.ndarray, voxels: int) -> Hull:
     total = sum(view.weight for view in views)
     unseen = seen < _SEEN_SHARE * seen.max()
     dissent[unseen] = total
-    return Hull(dissent=dissent, seen=seen, origin=origin, spacing=spacing, tolerance=0.5 + 0.03 * total)
+    return Hull(dissent=dissent, seen=seen, origin=origin, spacing=spacing, tolerance=0.5 + tolerated * total)
 
 
 def silhouette(hull: Hull, view: View) -> np.ndarray:
