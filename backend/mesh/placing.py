@@ -15,7 +15,7 @@ _OVERSAMPLE = 5
 """Candidates a point before thinning."""
 
 _PACKING = 0.53
-"""Points times squared radius over area that thinning ``_OVERSAMPLE`` candidates a point leaves, measured on a plane."""
+"""Points times squared radius over area that thinning ``_OVERSAMPLE`` candidates a point leaves, as measured."""
 
 _NEIGHBOURS = 6
 """Neighbours that tell a point's spacing: as many as surround it on an even surface."""
@@ -27,7 +27,7 @@ _MOST_STRETCH = 2.0
 def spread(
     mesh: Mesh, count: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """About ``count`` points evenly over ``mesh``: points, normals (N, 3), faces (N,) and barycentric weights (N, 3)."""
+    """About ``count`` points evenly over ``mesh``: points, normals (N, 3), faces (N,), barycentric weights (N, 3)."""
     points, face, weights = sample(mesh.vertices, mesh.faces, _OVERSAMPLE * count, random)
     mixed = random.permutation(len(points))
     points, face, weights = points[mixed], face[mixed], weights[mixed]
