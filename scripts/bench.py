@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Print where time goes: ``bench.py job JOB`` or ``bench.py kernels [--size WIDTH HEIGHT]``.
+
+Run it with the backend's Python. On a shared machine seconds say little: the ratios within one run do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+def job_table(folder: Path) -> None:
+    """Seconds, CPU seconds and peak memory of each stage, from a job's ``result.json``."""
+    result = json.loads((folder / "result.json").read_text())
+    stages = result["stages"]
+    total = sum(s["seconds"] or 0 for s in stages.values()) or 1.0
+    print(f"{folder}: {result['metrics'].get('frames_used', 0):.0f} frames, {result['spec'].get('preset', 'balanced')}")
+    print(f"{'stage':<16}{'seconds':>9}{'share':>8}{'CPU s':>9}{'cores':>7}{'peak MB':>9}  method")
+    for name, stage in stages.items():
+        seconds, cpu = stage["seconds"] or 0.0, stage["cpu_seconds"] or 0.0
+        share, cores = seconds / total, cpu / seconds if seconds else 0.0
+        method = result["methods"].get(name, "")
+        print(f"{name:<16}{seconds:>9.1f}{share:>8.0%}{cpu:>9.1f}{cores:>7.1f}{stage['peak_mb'] or 0:>9.0f}  {method}")
+    print(f"{'all':<16}{total:>9.1f}")
+
+
+def kernel_table(size: tuple[int, int]) -> None:
+    """Each kernel against its numpy twin, the usual library, and the least time its memory traffic takes."""
+    from _bench import kernels
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{size[0]} x {size[1]} pixels; best of {kernels.REPEATS}; load {load:.1f} on {os.cpu_count()} cores")
+    print(f"memory: {kernels.bandwidth(size) / 1e9:.1f} GB/s (copy of an array of this size, read and write)")
+    print(f"{'kernel':<24}{'ms':>9}{'of floor':>10}{'twin':>9}{'library':>9}  library's function")
+    for row in kernels.rows(size):
+        twin = f"{row.twin / row.kernel:.1f}x" if row.twin else "-"
+        library = f"{row.library / row.kernel:.2f}x" if row.library else "-"
+        of_floor = f"{row.kernel / row.floor:.1f}x"
+        print(f"{row.name:<24}{1e3 * row.kernel:>9.2f}{of_floor:>10}{twin:>9}{library:>9}  {row.library_name}")
+    print("of floor: time over that of moving its bytes once; twin, library: their time over the kernel's")
+
+
+def main() -> int:
+    """Choose the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    job = kinds.add_parser("job", help="stages of a finished job")
+    job.add_argument("folder", type=Path)
+    kernels = kinds.add_parser("kernels", help="kernels against numpy and OpenCV")
+    kernels.add_argument("--size", type=int, nargs=2, default=(1600, 1200), metavar=("WIDTH", "HEIGHT"))
+    args = parser.parse_args()
+    if args.kind == "job":
+        job_table(args.folder)
+    else:
+        kernel_table(tuple(args.size))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
