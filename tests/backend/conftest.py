@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from turnaround.protocol import JobSpec
 
 FAKES = Path(__file__).parent / "fakes"

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from turnaround.backend import jobs
 from turnaround.backend.workspace import FOLDERS
 from turnaround.protocol import STAGES, Event, from_dict
@@ -157,7 +156,7 @@ def test_cancel_of_a_deaf_stage_takes_less_than_five_seconds(run, fake_capture, 
 
     def cancel_it(event):
         if event.stage == "cameras" and not cancel.is_set():
-            wait_for(lambda: (fake_capture.root / "child.txt").exists())
+            wait_for((fake_capture.root / "child.txt").exists)
             started.append(time.monotonic())
             cancel.set()
 

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from turnaround.protocol import REQUESTS, STAGES, VERSION, Event, from_dict, to_dict
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -72,7 +72,7 @@ def _deaf(context) -> None:
 
 def _print(context) -> None:
     os.write(1, b'a library says {"kind": "done"} without asking\n')
-    print("so does Python")
+    sys.stdout.write("so does Python\n")
     subprocess.run([sys.executable, "-c", "print('and a child')"], check=True)
 
 

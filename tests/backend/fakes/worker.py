@@ -4,7 +4,6 @@
 import sys
 
 import stages
-
 from turnaround.backend import worker
 
 sys.exit(worker.main(stages.load))
