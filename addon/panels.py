@@ -261,8 +261,9 @@ def time_left(seconds: float) -> str:
 def wrapped(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
     """Lay a text out in as many lines as the sidebar's width asks for; Blender's labels do not wrap."""
     preferences: Any = context.preferences
-    scale = preferences.system.ui_scale if preferences else 1.0
-    width = (context.region.width if context.region else 290) / scale
+    # Without a window the scale is 0 and the region has no width.
+    scale = (preferences.system.ui_scale if preferences else 0.0) or 1.0
+    width = ((context.region.width if context.region else 0) or 290 * scale) / scale
     lines = textwrap.wrap(text, max(20, int((width - 50) / 6.2)))
     for number, line in enumerate(lines):
         layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))

@@ -284,9 +284,9 @@ class Session:
             self.state = State.QUEUED
 
     def _event(self, event: dict[str, Any]) -> None:
-        """Take one ``protocol.Event`` of our job."""
+        """Take one ``protocol.Event`` of our job; an event names it by its folder."""
         job = self.job
-        if job is None or not self.busy or (job.id and event.get("job") not in {job.id, ""}):
+        if job is None or not self.busy or event.get("job") != job.spec.job:
             return
         kind = event.get("kind")
         if kind == "queued" and self.state is State.STARTING:

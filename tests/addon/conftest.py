@@ -218,12 +218,13 @@ def job(tmp_path: Path) -> SmallJob:
 
 FAKE_BACKEND = """
 import json, os, sys, time
+job = ""
 version, plan = int(os.environ.get("FAKE_VERSION", "1")), os.environ.get("FAKE_PLAN", "done")
 leaked = [k for k in os.environ if k.startswith("PYTHON") and k not in ("PYTHONUTF8", "PYTHONNOUSERSITE")]
 def say(**message):
     sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\\n"); sys.stdout.flush()
 def event(kind, **more):
-    say(method="event", params={"kind": kind, "job": "j1", "time": 0.0, **more})
+    say(method="event", params={"kind": kind, "job": job, "time": 0.0, **more})
 if plan == "dies_at_start":
     sys.stderr.write("ModuleNotFoundError: No module named 'numba'\\n"); sys.exit(3)
 if plan == "deaf":
@@ -233,7 +234,8 @@ for line in sys.stdin:
     request = json.loads(line); method, params = request["method"], request["params"]
     def answer(result): say(id=request["id"], result=result)
     if method == "hello":
-        answer({"version": version, "product": "0.1.0", "capabilities": {"leaked": leaked, "isolated": sys.flags.safe_path}})
+        capabilities = {"leaked": leaked, "isolated": sys.flags.safe_path}
+        answer({"version": version, "product": "0.1.0", "capabilities": capabilities})
     elif method == "shutdown":
         answer({}); sys.exit(0)
     elif method == "preview":
@@ -243,18 +245,22 @@ for line in sys.stdin:
         if plan == "stubborn": time.sleep(60)
         answer({"cancelled": True}); event("failed", code="cancelled", message="Cancelled.")
     elif method == "submit":
-        spec = params["spec"]
+        spec = params["spec"]; job = spec["job"]
+        say(method="event", params={"kind": "done", "job": "/another/job", "result": "/another/result.json"})
         if plan == "refuses":
-            say(id=request["id"], error={"code": -32602, "message": "refused", "data": {"code": "job_busy", "message": "Another program uses this job.", "hint": "Wait for it."}})
+            data = {"code": "job_busy", "message": "Another program uses this job.", "hint": "Wait for it."}
+            say(id=request["id"], error={"code": -32000, "message": "refused", "data": data})
             continue
-        answer({"id": "j1"}); event("queued"); event("started")
+        event("queued"); answer({"id": "job1"}); event("started")
         event("progress", stage="frames", fraction=0.25, message="3 of 12", seconds_left=42.0)
         if plan in ("waits", "stubborn"): continue
         if plan == "dies":
             sys.stderr.write("Fatal: out of luck\\n"); sys.stderr.flush(); os._exit(9)
-        event("stage_finished", stage="frames"); event("warning", stage="cameras", code="few", message="Few photos.", hint="Take more.")
+        event("stage_finished", stage="frames")
+        event("warning", stage="cameras", code="few", message="Few photos.", hint="Take more.")
         if plan == "fails":
-            event("failed", stage="cameras", code="cameras_failed", message="No two photos match.", hint="Take photos closer together.")
+            why = {"message": "No two photos match.", "hint": "Take photos closer together."}
+            event("failed", stage="cameras", code="cameras_failed", **why)
         else:
             event("progress", stage="export", fraction=0.9, message="", seconds_left=1.0)
             event("done", result=os.path.join(spec["job"], "result.json"))

@@ -37,7 +37,7 @@ class TestPly:
     def test_a_cut_file_is_an_error_before_memory_is_taken(self, tmp_path):
         header = b"ply\nformat binary_little_endian 1.0\nelement vertex 4000000000\nproperty float x\nend_header\n"
         (tmp_path / "a.ply").write_bytes(header + bytes(100))
-        with pytest.raises(ValueError, match="expected 16000000000 bytes .*, got 100"):
+        with pytest.raises(ValueError, match=r"expected 16000000000 bytes .*, got 100"):
             ply.read_ply(tmp_path / "a.ply")
 
     @pytest.mark.parametrize(

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operators and the panel in Blender's module, with a backend that follows a plan."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.bpy
+MODULE = "bl_ext.user_default.turnaround"
+
+
+@pytest.fixture
+def addon(scene):
+    """A module of the installed addon, by name."""
+    return lambda name: importlib.import_module(f"{MODULE}.addon.{name}")
+
+
+@pytest.fixture
+def capture(scene, tmp_path):
+    """A folder of photos, chosen in the scene."""
+    folder = tmp_path / "my capture"
+    folder.mkdir()
+    for name in ("b.JPG", "a.jpg", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    scene.turnaround.capture = str(folder)
+    return folder
+
+
+@pytest.fixture
+def backend(addon, capture, fake_backend, monkeypatch, tmp_path):
+    """``backend(plan)``: let the extension start a backend that follows ``plan``."""
+    monkeypatch.setenv("TURNAROUND_PYTHON", sys.executable)
+    session = addon("session")
+    original = session.Session.__init__
+
+    def choose(plan="done", version=1):
+        script = fake_backend(plan, version)
+
+        def start(self, python, log, _script=None):
+            original(self, python, log, script)
+
+        monkeypatch.setattr(session.Session, "__init__", start)
+
+    return choose
+
+
+class Recorder:
+    """A layout that remembers what was drawn; every call that Blender knows, and no other."""
+
+    def __init__(self, drawn=None):
+        import bpy
+
+        self.__dict__["drawn"] = drawn if drawn is not None else []
+        self.__dict__["known"] = set(bpy.types.UILayout.bl_rna.functions.keys())
+        self.__dict__["settings"] = set(bpy.types.UILayout.bl_rna.properties.keys())
+
+    def __getattr__(self, name):
+        assert name in self.known, f"UILayout has no {name}"
+
+        def call(*args, **kwargs):
+            accepted = set(__import__("bpy").types.UILayout.bl_rna.functions[name].parameters.keys())
+            assert set(kwargs) <= accepted, f"{name} takes no {set(kwargs) - accepted}"
+            self.drawn.append((name, args, kwargs))
+            return Button() if name == "operator" else Recorder(self.drawn)
+
+        return call
+
+    def __setattr__(self, name, value):
+        assert name in self.settings, f"UILayout has no {name}"
+
+    def texts(self):
+        return " ".join(str(k["text"]) for _, _, k in self.drawn if "text" in k)
+
+    def operators(self):
+        return [a[0] for n, a, _ in self.drawn if n == "operator"]
+
+
+class Button:
+    """What ``layout.operator`` returns: takes properties."""
+
+
+def draw(addon, name):
+    """Draw one panel into a recorder."""
+    import bpy
+
+    panel = getattr(addon("panels"), f"TURNAROUND_PT_{name}")
+    layout = Recorder()
+    panel.draw(type("Stub", (), {"layout": layout})(), bpy.context)
+    return layout
+
+
+def test_run_waits_for_the_end_and_names_the_job(backend, scene, capture):
+    import bpy
+
+    backend("done")
+    assert bpy.ops.turnaround.run() == {"FINISHED"}
+    job = Path(scene.turnaround.job)
+    assert job.name.startswith("my capture-")
+    assert job.parent.name == "jobs"
+    first = scene.turnaround.job
+    assert bpy.ops.turnaround.run() == {"FINISHED"}
+    assert scene.turnaround.job == first, "the same capture goes on in the folder it had"
+
+
+def test_a_failure_is_an_exception_with_stage_cause_and_hint(backend, addon):
+    import bpy
+
+    backend("fails")
+    with pytest.raises(RuntimeError, match=r"cameras: No two photos match\. Take photos closer together\."):
+        bpy.ops.turnaround.run()
+    layout = draw(addon, "reconstruct")
+    assert "No two photos match." in layout.texts()
+    assert "Take photos closer together." in layout.texts()
+    assert "turnaround.show_log" in layout.operators(), "the remedy of cameras_failed"
+
+
+@pytest.mark.parametrize(
+    ("plan", "version", "reason"),
+    [("dies", 1, "stopped unexpectedly"), ("dies_at_start", 1, "numba"), ("done", 7, "version 7")],
+)
+def test_a_broken_backend_is_reported(backend, plan, version, reason):
+    import bpy
+
+    backend(plan, version)
+    with pytest.raises(RuntimeError, match=reason):
+        bpy.ops.turnaround.run()
+
+
+def test_run_says_why_it_is_disabled(scene, addon, monkeypatch, tmp_path):
+    import bpy
+
+    reason = addon("operators").reason_not_to_run
+    assert "Choose the folder" in reason(bpy.context)
+    scene.turnaround.capture = str(tmp_path / "absent")
+    assert "does not exist" in reason(bpy.context)
+    scene.turnaround.capture = str(tmp_path)
+    monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
+    assert "Python was not found" in reason(bpy.context)
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.turnaround.run()
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.turnaround.cancel()
+
+
+def test_the_spec_says_what_the_panel_says(scene, capture, addon):
+    import bpy
+
+    settings = scene.turnaround
+    settings.preset, settings.use_length, settings.length, settings.length_of = "quality", True, 0.25, "longest"
+    bpy.ops.turnaround.add_point(x=10.5, y=20.25)
+    bpy.ops.turnaround.add_point(frame="b.JPG", x=1, y=2, label=0)
+    bpy.ops.turnaround.add_point(box=(1, 2, 30, 40))
+    spec = settings.job_spec()
+    assert spec.capture == str(capture)
+    assert (spec.preset, spec.length, spec.length_of, spec.device) == ("quality", 0.25, "longest", "auto")
+    assert spec.prompts == {
+        "a.jpg": [{"type": "point", "xy": [10.5, 20.25], "label": 1}, {"type": "box", "xyxy": [1, 2, 30, 40]}],
+        "b.JPG": [{"type": "point", "xy": [1, 2], "label": 0}],
+    }
+    spec.check()
+
+
+def test_prompts_are_removed_one_by_one_or_all_and_with_their_capture(scene, capture, tmp_path):
+    import bpy
+
+    settings = scene.turnaround
+    for x in range(4):
+        bpy.ops.turnaround.add_point(x=x + 1, y=1)
+    settings.active_prompt = 1
+    bpy.ops.turnaround.remove_point()
+    assert [p.area[0] for p in settings.prompts] == [1, 3, 4]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "z.png").touch()
+    settings.capture = str(other)
+    assert not settings.prompts
+    bpy.ops.turnaround.add_point(x=1, y=1)
+    bpy.ops.turnaround.remove_point(every=True)
+    assert not settings.prompts
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.turnaround.remove_point()
+
+
+def test_presets_and_devices_come_from_the_contract(scene):
+    import bpy
+
+    protocol = importlib.import_module(f"{MODULE}.protocol")
+    settings = bpy.types.Scene.bl_rna.properties["turnaround"].fixed_type.properties
+    assert tuple(settings["preset"].enum_items.keys()) == protocol.PRESETS
+    assert tuple(settings["length_of"].enum_items.keys()) == protocol.LENGTH_OF
+    text = settings["preset"].enum_items["draft"].description
+    assert str(protocol.option_named("frames.max_frames").default("draft")) in text
+    machine = bpy.context.preferences.addons[MODULE].preferences
+    assert tuple(machine.bl_rna.properties["device"].enum_items.keys()) == protocol.DEVICES
+
+
+def test_the_preview_is_loaded_with_the_photos_full_size(backend, addon, monkeypatch, tmp_path):
+    import bpy
+
+    picture = tmp_path / "p.ppm"
+    picture.write_bytes(b"P6 4 3 255\n" + bytes(36))
+    monkeypatch.setenv("FAKE_PREVIEW", str(picture))
+    backend("done")
+    assert bpy.ops.turnaround.mark_object() == {"FINISHED"}
+    marking = addon("marking")
+    image = next(i for i in bpy.data.images if i.get(marking.FRAME) == "a.jpg")
+    assert tuple(image[marking.SIZE]) == (400, 300)
+    assert marking.source_pixel(image, 0.0, 1.0) == (0.0, 0.0), "the top left corner"
+    assert marking.source_pixel(image, 0.25, 0.25) == (100.0, 225.0)
+    assert marking.clamped(image, (-5.0, 900.0)) == (0.0, 300.0)
+
+
+class TestPanels:
+    def test_an_empty_scene(self, addon, scene, monkeypatch):
+        monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
+        assert "Choose a folder" in draw(addon, "capture").texts()
+        assert "turnaround.mark_object" in draw(addon, "object").operators()
+        texts = draw(addon, "reconstruct").texts()
+        assert "Python was not found" in texts
+        assert "Nothing yet" in draw(addon, "result").texts()
+
+    def test_a_capture_and_prompts(self, addon, scene, capture, backend):
+        import bpy
+
+        bpy.ops.turnaround.add_point(x=10, y=20)
+        bpy.ops.turnaround.add_point(box=(1, 2, 30, 40))
+        scene.turnaround.use_length = True
+        assert "2 photos" in draw(addon, "capture").texts()
+        drawn = draw(addon, "object")
+        assert ("template_list" in {n for n, _, _ in drawn.drawn}) and "turnaround.remove_point" in drawn.operators()
+        assert "turnaround.run" in draw(addon, "reconstruct").operators()
+        layout = Recorder()
+        for prompt in scene.turnaround.prompts:
+            addon("panels").TURNAROUND_UL_prompts.draw_item(None, bpy.context, layout, None, prompt, 0, None, "", 0, 0)
+        assert "a.jpg  10, 20" in layout.texts()
+        assert "29 × 38" in layout.texts()
+
+    def test_a_running_a_cancelling_and_a_cancelled_job(self, addon, scene, backend):
+        import bpy
+
+        backend("waits")
+        session = addon("runtime").session()
+        session.submit(scene.turnaround.job_spec())
+        assert "Starting the backend" in draw(addon, "reconstruct").texts()
+        end = time.monotonic() + 10
+        while not session.job.stage and time.monotonic() < end:
+            session.pump()
+            time.sleep(0.01)
+        drawn = draw(addon, "reconstruct")
+        assert "25%  Reading photos" in drawn.texts()
+        assert "42 s left" in drawn.texts()
+        assert "3 of 12" in drawn.texts()
+        assert drawn.operators() == ["turnaround.cancel"]
+        assert "A job is running." in addon("operators").reason_not_to_run(bpy.context)
+        session.cancel()
+        assert "Cancelling" in draw(addon, "reconstruct").texts()
+        session.wait()
+        drawn = draw(addon, "reconstruct")
+        assert "goes on from the last finished stage" in drawn.texts()
+        assert "turnaround.run" in drawn.operators()
+
+    def test_a_result_before_and_after_the_import(self, addon, scene, job):
+        import bpy
+
+        scene.turnaround.job = str(job.folder)
+        drawn = draw(addon, "result")
+        assert "turnaround.import_result" in drawn.operators()
+        assert "4 of 5 photos have a camera" in drawn.texts()
+        assert "30.1 dB" in drawn.texts()
+        assert "One photo has no camera. Add more." in drawn.texts()
+        bpy.ops.turnaround.import_result()
+        texts = draw(addon, "result").texts()
+        assert all(kind in texts for kind in ("Mesh", "Splats", "Points"))
+
+    def test_the_preferences(self, addon, scene, monkeypatch):
+        import bpy
+
+        machine = bpy.context.preferences.addons[MODULE].preferences
+        monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
+        layout = Recorder()
+        addon("preferences").TurnaroundPreferences.draw(
+            type("Stub", (), {"layout": layout, "python": machine.python})(), bpy.context
+        )
+        assert "No Python is there" in layout.texts()
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (90, "2 min"), (3599, "60 min"), (3700, "1 h 1 min")]
+    )
+    def test_time_left(self, addon, seconds, text):
+        assert addon("panels").time_left(seconds) == text
+
+    def test_every_remedy_has_its_operator(self, addon, scene):
+        import bpy
+
+        for operator, _text, properties in addon("panels")._REMEDIES.values():
+            kind = getattr(bpy.ops.turnaround, operator.partition(".")[2]).get_rna_type()
+            assert set(properties) <= set(kind.properties.keys())
+
+
+class TestEnabling:
+    def test_disabling_ends_the_backend_and_removes_timers_and_classes(self, addon, scene, backend):
+        import bpy
+
+        backend("waits")
+        runtime = addon("runtime")
+        session = runtime.session()
+        session.submit(scene.turnaround.job_spec())
+        while not session.job.stage:
+            session.pump()
+            time.sleep(0.01)
+        child = session._child
+        bpy.app.timers.register(runtime._tick, first_interval=60)
+        bpy.ops.preferences.addon_disable(module=MODULE)
+        assert child.poll() is not None
+        assert not bpy.app.timers.is_registered(runtime._tick)
+        assert not hasattr(bpy.types, "TURNAROUND_PT_capture")
+        assert not hasattr(bpy.types.Scene, "turnaround")
+        bpy.ops.preferences.addon_enable(module=MODULE)
+        assert hasattr(bpy.types, "TURNAROUND_PT_capture")
+
+    def test_enabling_is_quick_and_loads_nothing_heavy(self, extension, tmp_path):
+        import os
+        import subprocess
+
+        code = (
+            "import sys, time, bpy; bpy.ops.preferences.addon_disable(module=M);"
+            "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith(M)]; before = set(sys.modules);"
+            "start = time.perf_counter(); bpy.ops.preferences.addon_enable(module=M);"
+            "took = time.perf_counter() - start;"
+            "new = {n for n in set(sys.modules) - before};"
+            "print(sorted(n for n in new if n.startswith(M)));"
+            "bad = [n for n in sys.modules if n.partition('.')[0] in ('torch', 'numba', 'scipy', 'cv2')];"
+            "bad += [n for n in new if '.backend' in n or '.kernels' in n or '.importer.' in n];"
+            "sys.stdout.flush(); import os; os._exit(0 if took < 1.0 and not bad else 1)"
+        ).replace("M)", f"{MODULE!r})")
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_register_twice_over_is_clean(self, extension, scene):
+        import bpy
+
+        for _ in range(3):
+            extension.unregister()
+            assert not hasattr(bpy.types, "TURNAROUND_OT_run")
+            extension.register()
+            assert hasattr(bpy.types, "TURNAROUND_OT_run")
+
+    def test_the_install_has_no_more_than_it_needs(self, extension):
+        folder = Path(extension.__file__).parent
+        names = {p.name for p in folder.iterdir()} - {"__pycache__"}
+        assert {"addon", "backend", "kernels", "protocol.py", "blender_manifest.toml", "LICENSE"} <= names
+        assert not names & {"tests", "samples", "scripts", "docs", ".git"}
