@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plain numpy twins of ``compositing.py``: the same arguments, the result returned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def composite_over_colour(rgba: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Straight ``rgba`` (H, W, 4) uint8 over ``colour`` (3,) uint8; (H, W, 3) uint8."""
+    return composite_over_image(rgba, np.broadcast_to(colour, (*rgba.shape[:2], 3)))
+
+
+def composite_over_image(rgba: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Straight ``rgba`` (H, W, 4) uint8 over ``below`` (H, W, 3) uint8; (H, W, 3) uint8."""
+    alpha = rgba[..., 3:].astype(np.int64)
+    return ((rgba[..., :3] * alpha + below * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def premultiply(rgba: np.ndarray) -> np.ndarray:
+    """Straight to premultiplied alpha; (H, W, 4) uint8."""
+    alpha = rgba[..., 3:].astype(np.int64)
+    return np.concatenate([(rgba[..., :3] * alpha + 127) // 255, alpha], -1).astype(np.uint8)
+
+
+def unpremultiply(rgba: np.ndarray) -> np.ndarray:
+    """Premultiplied to straight alpha, black where alpha is 0; (H, W, 4) uint8."""
+    alpha = rgba[..., 3:].astype(np.int64)
+    colour = np.minimum((rgba[..., :3].astype(np.int64) * 255 + alpha // 2) // np.maximum(alpha, 1), 255)
+    return np.concatenate([np.where(alpha > 0, colour, 0), alpha], -1).astype(np.uint8)
