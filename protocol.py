@@ -192,7 +192,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("cutouts.feather_px", 0.0, "px", "width of a new soft edge; 0 keeps the mask's own", (0, 64)),
     _option("cutouts.rim_px", 2.0, "px", "depth of the rim cleaned of background colour; 0: none", (0, 16)),
     _option("cameras.where", "auto", "", "look for keypoints there", choices=("auto", "whole", "mask")),
-    _option("cameras.features", (4096, 8192, 8192), "", "most keypoints a frame", (500, 65536)),
+    _option("cameras.features", (3000, 4096, 8192), "", "most keypoints a frame", (500, 65536)),
     _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
     _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
     _option("masks.side", (480, 640, 640), "px", "longer side at which masks are cut", (128, 4096)),

@@ -14,8 +14,10 @@ from pathlib import Path
 from ..lens import Scene
 from ..records import Frame
 from .features import FEW_KEYPOINTS, FeatureSettings, Keypoints, lower
+from .interrupt import Voice
 from .mapping import Mapped, MapperSettings, run_mapper
 from .matching import match, pairs_to_match
+from .preselect import MOST_UNCHECKED, likely_pairs
 from .standing_still import Motion, measure_motion
 
 ENOUGH = 0.9
@@ -61,10 +63,9 @@ class Estimator:
         self.images = images
         self.masks = masks
         self.settings = settings
-        self.progress = progress
+        self.voice = Voice(progress)
         self.span = (0.0, 1.0)
-        self.said = (0.0, "")
-        self.keypoints = Keypoints(work / "database.db", images, frames, self._alive)
+        self.keypoints = Keypoints(work / "database.db", images, frames, self.voice.alive)
         self.features = FeatureSettings(most=settings.features, side=settings.side, threads=settings.threads)
         self.inside = masks if settings.where == "mask" else {}
         self.motion: Motion | None = None
@@ -108,12 +109,16 @@ class Estimator:
 
     def _match(self) -> None:
         """Match the pairs worth comparing."""
+        files = [Path(f.image).name for f in self.frames]
+        pairs = pairs_to_match(len(files))
+        if len(files) > MOST_UNCHECKED:
+            pairs = likely_pairs(self.keypoints.database, files, pairs, self._sub(0.3, 0.35, "Choosing pairs"))
         match(
             self.keypoints.database,
-            [Path(f.image).name for f in self.frames],
-            pairs_to_match(len(self.frames)),
-            self._alive,
-            self._sub(0.3, 0.85, "Matching frames"),
+            files,
+            pairs,
+            self.voice.alive,
+            self._sub(0.35, 0.85, "Matching frames"),
             self.settings.threads,
             self.settings.seed,
         )
@@ -125,7 +130,7 @@ class Estimator:
             self.images,
             {Path(f.image).name: f.name for f in self.frames},
             MapperSettings(relaxed=relaxed, threads=self.settings.threads, seed=self.settings.seed),
-            self._alive,
+            self.voice.alive,
             self._sub(0.85, 1.0, "Placing cameras"),
         )
 
@@ -140,13 +145,4 @@ class Estimator:
     def _sub(self, start: float, end: float, message: str) -> Callable[[float], None]:
         """A progress function for a part of the present rung."""
         low, high = self.span
-
-        def report(fraction: float) -> None:
-            self.said = (low + (high - low) * (start + (end - start) * fraction), message)
-            self.progress(*self.said)
-
-        return report
-
-    def _alive(self) -> None:
-        """Say the last thing again: that is where cancelling happens."""
-        self.progress(*self.said)
+        return self.voice.part(low + (high - low) * start, low + (high - low) * end, message)

@@ -7,7 +7,7 @@ mapper refines; without one, COLMAP's guess of 1.2 times the longer side starts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ..images import read_grey, write_image
+from ..lens import LensCamera
 from ..records import Frame
 from .interrupt import interruptible
 
@@ -39,9 +40,17 @@ class FeatureSettings:
 
 
 class Keypoints:
-    """The database being filled. ``images`` is the folder of the frames' pictures."""
+    """The database being filled. ``images`` is the folder of the frames' pictures; ``lenses`` are those that are known."""
 
-    def __init__(self, database: Path, images: Path, frames: list[Frame], alive: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Path,
+        images: Path,
+        frames: list[Frame],
+        alive: Callable[[], None],
+        lenses: dict[str, LensCamera] | None = None,
+    ) -> None:
+        self.lenses = lenses or {}
         self.database = database
         self.images = images
         self.frames = frames
@@ -57,19 +66,16 @@ class Keypoints:
 
         Where ``masks`` has a frame, keypoints outside its (widened) mask are left out; pass {} for the whole photos.
         """
-        import pycolmap
-
         for file in self.database.parent.glob(self.database.name + "*"):
             file.unlink()
         mask_folder = self._write_masks(masks) if masks else None
         done = 0
-        for group in _groups(self.frames):
+        for group in self._groups():
             camera_id = -1
             for start in range(0, len(group), _CHUNK):
                 chunk = group[start : start + _CHUNK]
                 self._extract_chunk(chunk, settings, mask_folder, camera_id)
-                with pycolmap.Database.open(self.database) as database:
-                    camera_id = database.read_image_with_name(_file(chunk[0])).camera_id
+                camera_id = self._camera_of(chunk, camera_id)
                 done += len(chunk)
                 progress(done / len(self.frames))
         return int(np.median(list(self.counts().values()) or [0]))
@@ -81,6 +87,14 @@ class Keypoints:
         with pycolmap.Database.open(self.database) as database:
             found = {i.name: database.num_keypoints_for_image(i.image_id) for i in database.read_all_images()}
         return {f.name: found.get(_file(f), 0) for f in self.frames}
+
+    def _camera_of(self, chunk: list[Frame], otherwise: int) -> int:
+        """The database's camera of frames just extracted; ``otherwise`` where none of them could be read."""
+        import pycolmap
+
+        with pycolmap.Database.open(self.database) as database:
+            cameras = {i.name: i.camera_id for i in database.read_all_images()}
+        return next((cameras[_file(f)] for f in chunk if _file(f) in cameras), otherwise)
 
     def _extract_chunk(
         self, chunk: list[Frame], settings: FeatureSettings, mask_folder: Path | None, camera_id: int
@@ -99,8 +113,8 @@ class Keypoints:
         reader.existing_camera_id = camera_id
         if mask_folder is not None:
             reader.mask_path = mask_folder
-        if chunk[0].focal_px is not None and camera_id < 0:
-            reader.camera_params = f"{chunk[0].focal_px},{chunk[0].width / 2},{chunk[0].height / 2},0"
+        if camera_id < 0:
+            reader.camera_model, reader.camera_params = self._camera(chunk[0])
         interruptible(
             lambda token: pycolmap.extract_features(
                 self.database,
@@ -114,6 +128,27 @@ class Keypoints:
             ),
             self.alive,
         )
+
+    def _camera(self, frame: Frame) -> tuple[str, str]:
+        """COLMAP's model and parameters for a frame; no parameters let COLMAP guess them."""
+        if frame.name in self.lenses:
+            lens = self.lenses[frame.name]
+            K, k = lens.K, lens.coefficients
+            values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *(k[:4] if lens.fisheye else k)]
+            return ("OPENCV_FISHEYE" if lens.fisheye else "FULL_OPENCV"), ",".join(f"{v:.17g}" for v in values)
+        if frame.focal_px is None:
+            return "SIMPLE_RADIAL", ""
+        return "SIMPLE_RADIAL", f"{frame.focal_px},{frame.width / 2},{frame.height / 2},0"
+
+    def _groups(self) -> list[list[Frame]]:
+        """Frames that share a camera: of one known lens, or of one size and model and much the same focal length."""
+        groups: dict[Any, list[Frame]] = {}
+        for frame in self.frames:
+            # two per cent steps: the rounding in EXIF must not part the photos of one lens
+            focal = 0 if not frame.focal_px else round(float(np.log(frame.focal_px)) / 0.02)
+            known = self._camera(frame) if frame.name in self.lenses else focal
+            groups.setdefault((frame.width, frame.height, frame.camera_model, known), []).append(frame)
+        return list(groups.values())
 
     def _write_masks(self, masks: dict[str, tuple[Path, float]]) -> Path:
         """Masks as COLMAP wants them: ``PICTURE.png`` with the picture's full name, black where to look away."""
@@ -130,15 +165,6 @@ class Keypoints:
 def _file(frame: Frame) -> str:
     """A frame's picture below the folder of pictures, which is how the database knows it."""
     return Path(frame.image).name
-
-
-def _groups(frames: Iterable[Frame]) -> list[list[Frame]]:
-    """Frames that share a camera: of one size and model, with focal lengths within 2 per cent of each other."""
-    groups: dict[Any, list[Frame]] = {}
-    for frame in frames:
-        focal = 0 if not frame.focal_px else round(float(np.log(frame.focal_px)) / 0.02)
-        groups.setdefault((frame.width, frame.height, frame.camera_model, focal), []).append(frame)
-    return list(groups.values())
 
 
 def lower(settings: FeatureSettings) -> FeatureSettings:

@@ -14,6 +14,28 @@ from typing import Any
 _PAUSE = 0.2
 
 
+class Voice:
+    """Progress of a long piece of work, told in parts; ``progress(fraction, message)`` raises when the user cancels."""
+
+    def __init__(self, progress: Callable[[float, str], None]) -> None:
+        self._progress = progress
+        self._fraction = 0.0
+        self._message = ""
+
+    def part(self, low: float, high: float, message: str) -> Callable[[float], None]:
+        """A function that takes the fraction of one part, which lies between ``low`` and ``high`` of the whole."""
+
+        def say(fraction: float) -> None:
+            self._fraction, self._message = low + (high - low) * fraction, message
+            self.alive()
+
+        return say
+
+    def alive(self) -> None:
+        """Say the last thing again: that is where cancelling happens."""
+        self._progress(self._fraction, self._message)
+
+
 def interruptible(work: Callable[[Any], Any], alive: Callable[[], None]) -> Any:
     """Return ``work(token)``, run in a thread; ``token`` is a ``pycolmap.CancellationToken``.
 

@@ -64,13 +64,13 @@ def measure_motion(database: Path, frames: list[Frame], masks: dict[str, tuple[P
             if len(matches) < 10:
                 continue
             moved = np.linalg.norm(points[a][matches[:, 0]] - points[b][matches[:, 1]], axis=1)
-            still, total = still + np.count_nonzero(moved < _STILL), total + len(moved)
+            still, total = still + int(np.count_nonzero(moved < _STILL)), total + len(moved)
             both_in = inside[a][matches[:, 0]] & inside[b][matches[:, 1]]
             both_out = ~inside[a][matches[:, 0]] & ~inside[b][matches[:, 1]]
             if np.count_nonzero(both_in) >= 8 and np.median(moved[both_in]) > _MOVED:
-                outside += np.count_nonzero(both_out)
-                still_outside += np.count_nonzero(moved[both_out] < _STILL)
-    return Motion(still_outside / max(outside, 1), int(outside), still / max(total, 1))
+                outside += int(np.count_nonzero(both_out))
+                still_outside += int(np.count_nonzero(moved[both_out] < _STILL))
+    return Motion(still_outside / max(outside, 1), outside, still / max(total, 1))
 
 
 def _inside(xy: np.ndarray, mask: tuple[Path, float] | None) -> np.ndarray:

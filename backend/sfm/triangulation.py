@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..lens import Scene
 from ..records import Frame
 from .features import FeatureSettings, Keypoints
-from .interrupt import interruptible
+from .interrupt import Voice, interruptible
 from .mapping import scene_of
 from .matching import match
 
@@ -36,28 +37,19 @@ def triangulate(
     """``scene`` with points triangulated from the pictures in ``images``; without any where too little matches."""
     import pycolmap
 
-    said = [0.0, "Finding keypoints"]
-
-    def report(low: float, high: float, message: str) -> Callable[[float], None]:
-        def to(fraction: float) -> None:
-            said[:] = [low + (high - low) * fraction, message]
-            progress(*said)
-
-        return to
-
+    voice = Voice(progress)
     posed = {c.name for c in scene.cameras}
     used = [f for f in frames if f.name in posed]
     files = {f.name: Path(f.image).name for f in used}
-    alive = lambda: progress(*said)  # noqa: E731 - the shortest way to say the last thing again
-    keypoints = Keypoints(work / "database.db", images, used, alive)
-    keypoints.extract(features, {}, report(0.0, 0.5, "Finding keypoints"))
+    keypoints = Keypoints(work / "database.db", images, used, voice.alive, {c.name: c for c in scene.cameras})
+    keypoints.extract(features, {}, voice.part(0.0, 0.5, "Finding keypoints"))
     names = [files[c.name] for c in scene.cameras]
     match(
         keypoints.database,
         names,
         near_pairs(scene),
-        alive,
-        report(0.5, 0.95, "Matching frames"),
+        voice.alive,
+        voice.part(0.5, 0.95, "Matching frames"),
         features.threads,
         seed,
     )
@@ -70,7 +62,7 @@ def triangulate(
         lambda token: pycolmap.triangulate_points(
             model, keypoints.database, images, work / "models", options=options, cancellation_token=token
         ),
-        alive,
+        voice.alive,
     )
     found = scene_of(done, {file: name for name, file in files.items()})
     order = {c.name: i for i, c in enumerate(scene.cameras)}
@@ -92,28 +84,23 @@ def near_pairs(scene: Scene) -> list[tuple[int, int]]:
     return sorted({(min(i, int(j)), max(i, int(j))) for i, row in enumerate(nearest) for j in row if i != j})
 
 
-def _reconstruction(scene: Scene, database: Path, files: dict[str, str]) -> object:
+def _reconstruction(scene: Scene, database: Path, files: dict[str, str]) -> Any:
     """A ``pycolmap.Reconstruction`` with the given cameras, under the database's image ids."""
     import pycolmap
 
     model = pycolmap.Reconstruction()
     with pycolmap.Database.open(database) as opened:
+        known = {image.name: image for image in opened.read_all_images()}
         for lens in scene.cameras:
-            stored = opened.read_image_with_name(files[lens.name])
-            K, k = lens.K, lens.coefficients
-            parameters = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *(k[:4] if lens.fisheye else k)]
-            camera = pycolmap.Camera(
-                camera_id=stored.image_id,
-                model="OPENCV_FISHEYE" if lens.fisheye else "FULL_OPENCV",
-                width=lens.width,
-                height=lens.height,
-                params=parameters,
-            )
-            model.add_camera_with_trivial_rig(camera)
+            if files[lens.name] not in known:
+                continue  # a picture that pycolmap could not read has no keypoints
+            stored = known[files[lens.name]]
+            if not model.exists_camera(stored.camera_id):
+                model.add_camera_with_trivial_rig(opened.read_camera(stored.camera_id))
             image = pycolmap.Image(
                 name=stored.name,
                 keypoints=np.asarray(opened.read_keypoints(stored.image_id))[:, :2].astype(np.float64),
-                camera_id=camera.camera_id,
+                camera_id=stored.camera_id,
                 image_id=stored.image_id,
             )
             model.add_image_with_trivial_frame(image, pycolmap.Rigid3d(lens.cam_from_world[:3]))

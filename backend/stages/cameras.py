@@ -33,6 +33,8 @@ FEWEST = 3
 """Least frames with a camera that make a scan."""
 LEAST_SHARE = 0.2
 """Fewer frames than this share say more about chance than about the object."""
+_GIVEN_FEATURES, _GIVEN_SIDE = 3000, 1000
+"""Keypoints for cameras that are known only have to find the ground and the object."""
 _GIVEN_HINT = "Give a COLMAP model, a transforms.json or a cameras_gt.json, or leave it out to have cameras estimated."
 _OVERLAP_HINT = (
     "Neighbouring photos must overlap by two thirds: walk around the object in steps of 10 to 15 degrees, and leave "
@@ -45,7 +47,7 @@ class Options:
     """``where`` keypoints are looked for: auto, whole or mask."""
 
     where: str = "auto"
-    features: int = 8192  # at most, a frame; 500 to 65536
+    features: int = 4096  # at most, a frame; 500 to 65536
     feature_side: int = 1600  # px, longer side on which keypoints are found
     triangulate: bool = True  # sparse points for given cameras that have none
 
@@ -124,7 +126,9 @@ def _given(
     if len(matched.points) or not context.options.triangulate:
         return matched, unregistered
     features = FeatureSettings(
-        most=min(context.options.features, 4096), side=context.options.feature_side, threads=_threads(context)
+        most=min(context.options.features, _GIVEN_FEATURES),
+        side=min(context.options.feature_side, _GIVEN_SIDE),
+        threads=_threads(context),
     )
 
     def progress(fraction: float, message: str) -> None:
