@@ -27,7 +27,8 @@ def contents(root: Path) -> list[Path]:
     """The files that go in, relative to ``root``, sorted."""
     inside = [path for folder in FOLDERS for path in (root / folder).rglob("*") if _wanted(path, root)]
     named = [root / name for name in FILES if (root / name).is_file()]
-    return sorted(path.relative_to(root) for path in [*named, *inside])
+    # By their names in the zip: the order of paths differs between systems.
+    return sorted((path.relative_to(root) for path in [*named, *inside]), key=lambda path: path.as_posix())
 
 
 def build(root: Path, output: Path) -> Path:
