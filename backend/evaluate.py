@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare a job with the truth of a data set: cameras, masks, mesh and scale.
+
+A truth folder holds cameras (as ``camera_files`` reads them) and, where there are any, ``masks/STEM.png`` and
+``gt_mesh.ply``, whose world is z up. What the truth does not hold is left out of the figures. The mesh is aligned by
+the cameras alone, never by itself. Figures are those of ``protocol.METRICS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .evaluate_cameras import align_to_truth, camera_metrics, load_truth_cameras
+from .images import read_grey
+from .mesh.triangles import Mesh
+from .metrics.masks import boundary_f, intersection_over_union
+from .metrics.surfaces import compare
+from .records import Camera, Cameras, Frames, Masks
+from .undistort import undistort_image
+from .workspace import Workspace
+
+_LEAST_FOR_ALIGNMENT = 3
+
+
+def evaluate(job: Path, truth: Path) -> dict[str, Any]:
+    """All figures that ``job`` and ``truth`` together allow; ``ValueError`` when there is nothing to compare."""
+    workspace = Workspace(job)
+    if not truth.is_dir():
+        raise ValueError(f"expected a folder with the truth, got {truth}")
+    if not (workspace.folder("frames") / "frames.json").exists():
+        raise ValueError(f"expected the folder of a job that has read its photos, got {job}")
+    figures: dict[str, Any] = {}
+    if (workspace.folder("cameras") / "cameras.json").exists():
+        figures |= _cameras_and_mesh(workspace, truth)
+    figures |= _masks(workspace, truth)
+    if not figures:
+        raise ValueError(f"expected true cameras or masks in {truth}, got none that fit the job's frames")
+    return figures
+
+
+def _cameras_and_mesh(workspace: Workspace, truth: Path) -> dict[str, Any]:
+    """Figures of the cameras and of what is aligned by them."""
+    estimated = Cameras.load(workspace.folder("cameras"))
+    try:
+        true_cameras = load_truth_cameras(truth)
+    except ValueError:
+        return {}  # a truth without cameras still has masks
+    figures: dict[str, Any] = dict(camera_metrics(estimated, true_cameras))
+    used = len(Frames.load(workspace.folder("frames")).frames)
+    figures |= {"frames_used": used, "registered_share": len(estimated.cameras) / used if used else 0.0}
+    if sum(c.name in true_cameras for c in estimated.cameras) < _LEAST_FOR_ALIGNMENT:
+        return figures
+    figures |= _scale(workspace, true_cameras)
+    mesh_path = workspace.folder("surface") / "mesh.ply"
+    if mesh_path.exists() and (truth / "gt_mesh.ply").exists():
+        truth_from_world = align_to_truth(estimated, true_cameras)
+        figures |= mesh_figures(
+            Mesh.load(mesh_path), read_truth_mesh(truth / "gt_mesh.ply"), estimated, truth_from_world
+        )
+    return figures
+
+
+def mesh_figures(mesh: Mesh, truth: Mesh, cameras: Cameras, truth_from_world: np.ndarray) -> dict[str, float]:
+    """``chamfer`` (units of the truth) and ``f_score_1pct`` over what some camera of the job sees."""
+    moved = [moved_camera(c, truth_from_world) for c in cameras.cameras]
+    figures = compare(mesh.transformed(truth_from_world), truth, moved)
+    return {name: figures[name] for name in ("chamfer", "f_score_1pct")}
+
+
+def read_truth_mesh(path: Path) -> Mesh:
+    """A mesh of any kind that trimesh reads, without its colours."""
+    import trimesh
+
+    loaded = trimesh.load(path, force="mesh", process=False)
+    return Mesh(np.asarray(loaded.vertices, np.float64), np.ascontiguousarray(loaded.faces, np.int32))
+
+
+def moved_camera(camera: Camera, new_from_world: np.ndarray) -> Camera:
+    """The same camera in a world changed by a similarity (4, 4): it sees the same picture there."""
+    scale = float(np.cbrt(np.linalg.det(new_from_world[:3, :3])))
+    cam_from_new = camera.cam_from_world @ np.linalg.inv(new_from_world)
+    cam_from_new[:3] *= scale
+    return replace(camera, cam_from_world=cam_from_new)
+
+
+def _scale(workspace: Workspace, true_cameras: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """``scale_error_percent`` of the delivered cameras, where they are metric."""
+    folder = workspace.folder("export")
+    if not (folder / "cameras.json").exists():
+        return {}
+    delivered = Cameras.load(folder)
+    if delivered.unit != "m":
+        return {}
+    truth_from_delivered = align_to_truth(delivered, true_cameras)
+    scale = float(np.cbrt(np.linalg.det(truth_from_delivered[:3, :3])))
+    return {"scale_error_percent": 100.0 * abs(1.0 / scale - 1.0)}
+
+
+def _masks(workspace: Workspace, truth: Path) -> dict[str, float]:
+    """Figures of the final masks, or of the first ones where there are no final ones."""
+    final = (workspace.folder("masks_refined") / "masks.json").exists()
+    folder = workspace.folder("masks_refined" if final else "masks")
+    if not (folder / "masks.json").exists():
+        return {}
+    cameras = {c.name: c for c in Cameras.load(workspace.folder("cameras")).cameras} if final else {}
+    sources = {f.name: Path(f.source).stem for f in Frames.load(workspace.folder("frames")).frames}
+    overlaps, contours = [], []
+    for mask in Masks.load(folder).masks:
+        path = truth / "masks" / f"{sources.get(mask.name, mask.name)}.png"
+        if not path.exists():
+            continue
+        found = read_grey(folder / mask.image) > 127
+        true = _true_mask(path, found.shape, cameras.get(mask.name))
+        overlaps.append(intersection_over_union(found, true))
+        contours.append(boundary_f(found, true))
+    if not overlaps:
+        return {}
+    return {
+        "mask_iou_mean": float(np.mean(overlaps)),
+        "mask_iou_min": float(np.min(overlaps)),
+        "mask_boundary_f_mean": float(np.mean(contours)),
+    }
+
+
+def _true_mask(path: Path, shape: tuple[int, ...], camera: Camera | None) -> np.ndarray:
+    """The true mask (H, W) bool, brought to the frame's size and undistorted as the job's own was."""
+    mask = read_grey(path)
+    if mask.shape != shape:
+        mask = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    if camera is not None:
+        mask = undistort_image(mask, camera, cv2.INTER_LINEAR)
+    return mask > 127
