@@ -14,7 +14,6 @@ from turnaround.kernels import (
     compositing_reference,
     decontamination,
     mattes,
-    mattes_reference,
     morphology,
     morphology_reference,
     resize,
@@ -129,15 +128,12 @@ def _masks(mask: np.ndarray, speed: float) -> Iterator[Row]:
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return inside - cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
-    small = np.ascontiguousarray(mask[::8, ::8])
-    scale = mask.size / small.size
     yield Row(
         name="signed_distance",
         kernel=best(lambda: mattes.signed_distance(mask, distance)),
         floor=(mask.nbytes + distance.nbytes) / speed,
-        twin=scale * best(lambda: mattes_reference.signed_distance(small), 1),
         library=best(both, 3),
-        library_name="cv2.distanceTransform twice (twin: scaled up from 1/64)",
+        library_name="cv2.distanceTransform twice",
     )
     yield Row(
         name=f"feather by {FEATHER:.0f}",
