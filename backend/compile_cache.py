@@ -36,8 +36,8 @@ def user_cache() -> Path:
 def key(kernels: Path = KERNELS) -> str:
     """Twenty hexadecimal digits that change with the kernels' sources, Numba's version and the processor."""
     digest = hashlib.sha256()
-    for source in sorted(kernels.glob("*.py")):
-        digest.update(source.name.encode())
+    for source in sorted(kernels.rglob("*.py")):
+        digest.update(source.relative_to(kernels).as_posix().encode())
         digest.update(source.read_bytes())
     digest.update(importlib.metadata.version("numba").encode())
     digest.update(processor().encode())
@@ -58,8 +58,12 @@ def processor() -> str:
 def use() -> Path:
     """Set ``NUMBA_CACHE_DIR`` for this process and its children; a value the user has set is kept.
 
+    Threads that wait for work are told to sleep: spinning ones, OpenMP's habit, cost more than the work itself as soon
+    as cores are shared (measured: 95 against 25 ms of CPU for drawing 10,000 Gaussians forward and backward).
+
     Where the cache folder cannot be written a temporary one serves this process: everything works, compiled anew.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if given := os.environ.get(VARIABLE):
         return Path(given)
     folder = user_cache() / f"kernels-{key()}"

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our rasteriser behind torch's autograd, on CPU tensors, without copying them.
+
+``rasterise`` takes what ``gsplat.rasterization`` takes (one camera, spherical harmonics) and gives what it gives, so
+that a trainer need not know which of the two it calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...kernels.splatting import harmonics
+from ...kernels.splatting.projection import project
+from ...kernels.splatting.render import Rendered, composite, render_backward
+
+
+@dataclass
+class Screen:
+    """Where Gaussians fell: ``drawn`` (N,) bool; after the backward pass ``means2d_gradient`` (N, 2), pixels."""
+
+    drawn: np.ndarray
+    means2d_gradient: np.ndarray | None = None
+
+
+class _Rasterise(torch.autograd.Function):
+    """Forward and backward of the kernels; saves numpy views of the inputs, not copies."""
+
+    @staticmethod
+    def forward(ctx: Any, means: Any, quats: Any, scales: Any, opacities: Any, coefficients: Any, call: Any) -> Any:
+        m, q, s, o, sh = (t.detach().numpy() for t in (means, quats, scales, opacities, coefficients))
+        n = len(m)
+        means2d, depths, conics = np.zeros((n, 2), np.float32), np.zeros(n, np.float32), np.zeros((n, 3), np.float32)
+        extents, compensations = np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
+        project(
+            m, q, s, o, call.camera, call.K, call.width, call.height, call.antialiased,
+            means2d, depths, conics, extents, compensations,
+        )  # fmt: skip
+        colours = np.zeros((n, 3), np.float32)
+        harmonics.colours(m, sh.reshape(n, -1, 3), call.eye, call.degree, extents, colours)
+        rendered = composite(means2d, depths, conics, extents, compensations, o, colours, call.width, call.height)
+        call.screen.drawn = rendered.drawn
+        ctx.saved = (m, q, s, o, sh, colours, rendered, call)
+        return torch.from_numpy(rendered.image)
+
+    @staticmethod
+    def backward(ctx: Any, *v: Any) -> Any:
+        m, q, s, o, sh, colours, rendered, call = ctx.saved
+        v_image = np.ascontiguousarray(v[0].numpy())
+        g = render_backward(rendered, v_image, m, q, s, o, colours, call.camera, call.K, call.antialiased)
+        v_sh = np.zeros_like(sh)
+        harmonics.colours_backward(
+            m, sh.reshape(len(m), -1, 3), call.eye, call.degree, rendered.extents,
+            colours, g.features, v_sh.reshape(len(m), -1, 3), g.means,
+        )  # fmt: skip
+        call.screen.means2d_gradient = g.means2d
+        gradients = (g.means, g.quats, g.scales, g.opacities, v_sh)
+        return (*(torch.from_numpy(x) for x in gradients), None)
+
+
+@dataclass
+class _Call:
+    """The constants of one call."""
+
+    camera: np.ndarray
+    K: np.ndarray
+    eye: np.ndarray
+    width: int
+    height: int
+    degree: int
+    antialiased: bool
+    screen: Screen
+
+
+def rasterise(
+    means: torch.Tensor,
+    quats: torch.Tensor,
+    scales: torch.Tensor,
+    opacities: torch.Tensor,
+    coefficients: torch.Tensor,
+    cam_from_world: np.ndarray,
+    K: np.ndarray,
+    width: int,
+    height: int,
+    degree: int,
+    antialiased: bool = False,
+) -> tuple[torch.Tensor, Screen]:
+    """Image (H, W, 4) of colour over nothing and alpha, and where Gaussians fell; ``coefficients`` (N, K * 3)."""
+    camera = np.ascontiguousarray(cam_from_world, np.float32)
+    eye = (-camera[:3, :3].T @ camera[:3, 3]).astype(np.float32)
+    screen = Screen(np.zeros(0, bool))
+    call = _Call(camera, np.ascontiguousarray(K, np.float32), eye, width, height, degree, antialiased, screen)
+    return _Rasterise.apply(means, quats, scales, opacities, coefficients, call), screen
+
+
+def render_image(
+    arrays: dict[str, np.ndarray], cam_from_world: np.ndarray, K: np.ndarray, width: int, height: int, degree: int
+) -> Rendered:
+    """Render a model's ``arrays`` (``model.Model.arrays``) without torch; for previews and held-out figures."""
+    m, q = arrays["means"], arrays["quats"]
+    n = len(m)
+    s, o = np.exp(arrays["log_scales"]), 1 / (1 + np.exp(-arrays["logit_opacities"][:, 0]))
+    camera = np.ascontiguousarray(cam_from_world, np.float32)
+    k = np.ascontiguousarray(K, np.float32)
+    eye = (-camera[:3, :3].T @ camera[:3, 3]).astype(np.float32)
+    means2d, depths, conics = np.zeros((n, 2), np.float32), np.zeros(n, np.float32), np.zeros((n, 3), np.float32)
+    extents, compensations = np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
+    project(m, q, s, o, camera, k, width, height, False, means2d, depths, conics, extents, compensations)
+    colours = np.zeros((n, 3), np.float32)
+    harmonics.colours(m, arrays["harmonics"].reshape(n, -1, 3), eye, degree, extents, colours)
+    return composite(means2d, depths, conics, extents, compensations, o, colours, width, height)
