@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from ..records import Camera
 from . import colour
-from .backdrop import SIDE, difference, evidence, ground_height, paint
+from .backdrop import SIDE, difference, ground_height, paint
 from .carry import Carried, Colours, place_cost
 from .cut import contrast_weights, cut
+from .evidence import count, difference_bins, joint_table, judge
 from .hull import Hull, View, make_hull, make_view, silhouette
 from .many import side_by_side
 from .shape import fill_holes, keep_parts, overlap
@@ -26,15 +28,12 @@ from .shape import fill_holes, keep_parts, overlap
 _HULL_SIDE = 360
 """Longer side of the masks that vote; about two pixels a voxel."""
 
-_COLOUR = 0.8
-"""Weight of the colours' log-likelihood ratio, as in ``carry.py``."""
-
-_BACKDROP = 0.8
-"""Weight of the backdrop's log-likelihood ratio."""
-
 _TOLERATED = (0.25, 0.08, 0.03)
 """Share of dissenting masks that the hull tolerates, by round (the last for all later rounds). At first the masks may
 fail together, where a part of the object has the background's colour; once cut anew they fail one by one."""
+
+_FIRMNESS = (0.35, 0.7, 1.0)
+"""Weight of the other frames' belief, by round: what all masks missed in the same way must be able to come back."""
 
 _PAINTED = 2
 """Rounds that paint the backdrop; by then it hardly changes."""
@@ -74,22 +73,26 @@ def agree(
         lab=[_small_lab(image) for image in images],
     )
     height: float | None = None
-    backing: list[np.ndarray] = []
+    unlike: list[np.ndarray] = []
     for step in range(rounds):
         progress(step / rounds)
         hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[min(step, len(_TOLERATED) - 1)])
         progress((step + 0.2) / rounds)
         others = list(side_by_side(lambda i, h=hull, v=views: _others(h, v[i], images[i]), range(len(images))))
         progress((step + 0.4) / rounds)
+        clear = _clear(scene, masks, others)
         if step < _PAINTED:
-            inside, clear = _covered(scene, masks, others), _clear(scene, masks, others)
             height = ground_height(cameras, scene.lab, clear) if height is None else height
             progress((step + 0.5) / rounds)
-            backing = _backing(scene, inside, clear, height)
-        masks = _recut(
-            scene, masks, others, backing, lambda share, step=step: progress((step + 0.7 + 0.3 * share) / rounds)
-        )
+            unlike = _unlike(scene, clear, height)
+        say = partial(_report, progress, step, rounds)
+        masks = _recut(scene, masks, others, clear, unlike, _FIRMNESS[min(step, len(_FIRMNESS) - 1)], say)
     return masks
+
+
+def _report(progress: Callable[[float], None], step: int, rounds: int, share: float) -> None:
+    """Pass on that ``share`` of the last third of round ``step`` is done."""
+    progress((step + 0.7 + 0.3 * share) / rounds)
 
 
 def carve(
@@ -124,14 +127,6 @@ def _small_lab(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 0.7)
 
 
-def _covered(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list[np.ndarray]:
-    """Surely the object, at the backdrop's size: where mask and others agree."""
-    return [
-        cv2.resize(m.mask * o, lab.shape[1::-1], interpolation=cv2.INTER_AREA)
-        for m, o, lab in zip(masks, others, scene.lab, strict=True)
-    ]
-
-
 def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list[np.ndarray]:
     """Likely free of the object, at the backdrop's size: neither mask nor others claim it, nor their close surround."""
     clear = []
@@ -141,40 +136,54 @@ def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list
     return clear
 
 
-def _backing(scene: Scene, inside: list[np.ndarray], clear: list[np.ndarray], height: float) -> list[np.ndarray]:
-    """Log-likelihood ratios of the object against the backdrop, (h, w) float32 of each picture."""
+def _unlike(scene: Scene, clear: list[np.ndarray], height: float) -> list[np.ndarray]:
+    """Bins of the difference from the backdrop, (h, w) uint8 at the backdrop's size."""
     backdrop = paint(scene.cameras, scene.lab, clear, height)
-    frames = range(len(clear))
-    unlike = list(side_by_side(lambda i: difference(backdrop, scene.cameras[i], scene.lab[i], clear[i]), frames))
-    ratios = evidence(unlike, inside, clear)
-    return [
-        cv2.resize(ratio, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        for ratio, image in zip(ratios, scene.images, strict=True)
-    ]
+
+    def compare(i: int) -> np.ndarray:
+        return difference_bins(difference(backdrop, scene.cameras[i], scene.lab[i], clear[i]))
+
+    return list(side_by_side(compare, range(len(clear))))
 
 
 def _recut(
     scene: Scene,
     masks: list[Carried],
     others: list[np.ndarray],
-    backing: list[np.ndarray],
+    clear: list[np.ndarray],
+    unlike: list[np.ndarray],
+    firmness: float,
     progress: Callable[[float], None],
 ) -> list[Carried]:
-    """Cut every frame anew, given the belief of the ``others`` and the ``backing``'s ratios, (h, w) each."""
+    """Cut every frame anew, given the belief of the ``others`` and the difference ``unlike`` the backdrop.
+
+    ``firmness``: weight of the others' belief, 0 to 1.
+    """
     shared = Colours()
     own = []
     for index, m, other in zip(scene.indices, masks, others, strict=True):
-        agreed = overlap(m.mask, other)
         mine = _learn(index, m.mask, other)
         own.append(mine)
         for target, counts in zip(shared.learnt, mine, strict=True):
-            target += m.confidence * agreed * counts
+            target += m.confidence * overlap(m.mask, other) * counts
     totals = [max(float(c.sum()), 1e-9) for c in shared.learnt]
 
-    def recut(i: int) -> Carried:
+    def ratios(i: int) -> np.ndarray:
         mixed = [s / t + 0.5 * o for s, t, o in zip(shared.learnt, totals, own[i], strict=True)]
-        ratios = colour.log_ratio(mixed[0], mixed[1])[scene.indices[i]]
-        return _cut(scene, i, _COLOUR * ratios + _BACKDROP * backing[i], others[i])
+        return colour.log_ratio(mixed[0], mixed[1])[scene.indices[i]]
+
+    def learn(i: int) -> np.ndarray:
+        size = unlike[i].shape[::-1]
+        inside = _core(cv2.resize(fill_holes(masks[i].mask, 0.2) * others[i], size, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(ratios(i), size, interpolation=cv2.INTER_AREA)
+        sides = [count(small, unlike[i], weights) for weights in (inside, clear[i])]
+        return masks[i].confidence * np.array(sides)
+
+    table = joint_table(*np.sum(list(side_by_side(learn, range(len(masks)))), axis=0))
+
+    def recut(i: int) -> Carried:
+        bins = cv2.resize(unlike[i], others[i].shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return _cut(scene, i, judge(table, ratios(i), bins), others[i], firmness)
 
     results: list[Carried] = []
     for result in side_by_side(recut, range(len(masks))):
@@ -185,15 +194,21 @@ def _recut(
 
 def _learn(indices: np.ndarray, mask: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
     """Colour densities of object and background in one frame, where its mask and the others agree."""
-    counts = [colour.histogram(indices, mask * other), colour.histogram(indices, (1 - mask) * (1 - other))]
+    sides = (_core(mask * other), _core((1 - mask) * (1 - other)))
+    counts = [colour.histogram(indices, side) for side in sides]
     return [c / max(float(c.sum()), 1.0) for c in counts]
 
 
-def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray) -> Carried:
-    """Cut frame ``i`` by weighted ``ratios`` (h, w) of likelihoods and the ``other`` frames' belief (h, w)."""
+def _core(weights: np.ndarray) -> np.ndarray:
+    """``weights`` (h, w) float32 without their rim: pixels on a contour mix the colours of both sides."""
+    return cv2.erode(weights, np.ones((5, 5), np.uint8))
+
+
+def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray, firmness: float) -> Carried:
+    """Cut frame ``i`` by the log-likelihood ``ratios`` (h, w) and the ``other`` frames' belief (h, w)."""
     place = place_cost(other, np.full_like(other, 0.9))
     doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -1.0, 3.0)
-    cost = place + doubt - ratios
+    cost = firmness * (place + doubt) - ratios
     mask = cut(cost.astype(np.float32), scene.weights[i])
     near = other > 0.5
     mask = fill_holes(keep_parts(mask, near if near.any() else mask > 0.5, 0.02), 0.002)

@@ -4,11 +4,11 @@
 Most objects are captured standing on something flat. A point of the ground shows the same colour in all frames that see
 it, whereas the object in front of it covers other parts of the ground in every frame. So a pixel that differs from what
 the other frames saw at the place where its ray meets the ground is likely the object, whatever its colour. How much a
-difference says is learnt from the frames; where there is no flat ground, it says nothing.
+difference says is learnt from the frames (``evidence.py``); where there is no flat ground, it says nothing.
 
 Notation: the backdrop is one picture (CELLS, 2 * CELLS, 3) float32 Lab. Its left half is the plane z = ``height`` with
-radius r drawn at r / (r + REACH), so that it holds the plane out to the horizon; its right half is the sky, drawn by the
-angle from the zenith. World as ``cameras.json``: z up, the object's diagonal 1.
+radius r drawn at r / (r + REACH), so that it holds the plane out to the horizon; its right half is the sky, drawn by
+the angle from the zenith. World as ``cameras.json``: z up, the object's diagonal 1.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ _FLOOR = 4.0
 
 _LEAST_VIEWS = 0.8
 """Weight of other frames below which a cell says nothing."""
-
-_BINS = 24
-_LIMIT = 3.0
 
 
 @dataclass(kw_only=True)
@@ -169,25 +166,6 @@ def difference(backdrop: Backdrop, camera: Camera, picture: np.ndarray, free: np
     spread = np.sqrt(there[..., 3] + 3 * _FLOOR**2)
     unlike = np.linalg.norm(picture.astype(np.float32) - there[..., :3], axis=-1) / spread
     return np.where(there[..., 4] > _LEAST_VIEWS, unlike, np.nan).astype(np.float32)
-
-
-def evidence(differences: list[np.ndarray], inside: list[np.ndarray], outside: list[np.ndarray]) -> list[np.ndarray]:
-    """Log-likelihood ratios (h, w) float32 for the object from ``differences``, 0 where unknown.
-
-    The distributions of differences on the object and beside it are learnt from pixels weighed by ``inside`` and
-    ``outside`` (h, w); where they are alike, the ratios are near 0.
-    """
-    edges = np.linspace(0, 2.2, _BINS + 1)[1:-1]
-    binned = [np.where(np.isnan(d), -1, np.digitize(np.log1p(np.nan_to_num(d)), edges)) for d in differences]
-    counts = np.zeros((2, _BINS))
-    for bins, weights in zip(binned, zip(inside, outside, strict=True), strict=True):
-        known = bins >= 0
-        for side in range(2):
-            counts[side] += np.bincount(bins[known], weights[side][known], minlength=_BINS)
-    counts += 0.01 * counts.sum(1, keepdims=True) / _BINS + 1e-6
-    density = counts / counts.sum(1, keepdims=True)
-    ratio = np.clip(np.log(density[0] / density[1]), -_LIMIT, _LIMIT).astype(np.float32)
-    return [np.where(b >= 0, ratio[np.maximum(b, 0)], np.float32(0)) for b in binned]
 
 
 def _observe(

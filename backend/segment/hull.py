@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from ...kernels.votes import add_votes, least_along_rays
 from ..records import Camera
@@ -20,6 +21,10 @@ _ENCLOSED = 0.35
 
 _SEEN_SHARE = 0.3
 """A voxel must be seen by this share of the best seen one's weight, else nothing vouches for it."""
+
+
+_BODY_SHARE = 0.2
+"""A body of the hull that does not touch the largest stays if it has this share of its volume."""
 
 
 @dataclass(kw_only=True)
@@ -75,7 +80,19 @@ def make_hull(views: list[View], box: np.ndarray, voxels: int, tolerated: float)
     total = sum(view.weight for view in views)
     unseen = seen < _SEEN_SHARE * seen.max()
     dissent[unseen] = total
-    return Hull(dissent=dissent, seen=seen, origin=origin, spacing=spacing, tolerance=0.5 + tolerated * total)
+    tolerance = 0.5 + tolerated * total
+    _keep_bodies(dissent, tolerance, max(total, 2 * tolerance))
+    return Hull(dissent=dissent, seen=seen, origin=origin, spacing=spacing, tolerance=tolerance)
+
+
+def _keep_bodies(dissent: np.ndarray, tolerance: float, empty: float) -> None:
+    """Set ``dissent`` to ``empty`` in small bodies apart from the object: what else stands about, or background."""
+    labels, count = ndimage.label(dissent < 1.25 * tolerance)
+    if count < 2:
+        return
+    sizes = np.bincount(labels.ravel())[1:]
+    small = np.concatenate([[False], sizes < _BODY_SHARE * sizes.max()])
+    dissent[small[labels]] = empty
 
 
 def silhouette(hull: Hull, view: View) -> np.ndarray:
