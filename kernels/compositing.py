@@ -58,6 +58,6 @@ def unpremultiply(rgba: np.ndarray, out: np.ndarray) -> None:
             for c in range(3):
                 value = np.int32(0)
                 if alpha > 0:
-                    value = min((np.int32(rgba[y, x, c]) * 255 + alpha // 2) // alpha, 255)
+                    value = np.int32(min((np.int32(rgba[y, x, c]) * 255 + alpha // 2) // alpha, 255))
                 out[y, x, c] = value
             out[y, x, 3] = alpha

@@ -44,16 +44,14 @@ def decontaminate(image: np.ndarray, alpha: np.ndarray, rim: float, out: np.ndar
     depth = np.zeros((height, width), np.float32)
     signed_distance(alpha, depth)
     sure = np.zeros((height, width), np.uint8)
+    clear = np.zeros((height, width), np.uint8)
     inner = np.zeros((height, width), np.int32)
     outer = np.zeros((height, width), np.int32)
     for y in numba.prange(height):
         for x in range(width):
             sure[y, x] = 255 if _is_sure(alpha, depth, rim, y, x) else 0
-    nearest_inside(sure, inner)
-    clear = np.zeros((height, width), np.uint8)
-    for y in numba.prange(height):
-        for x in range(width):
             clear[y, x] = 255 if alpha[y, x] <= CLEAR and depth[y, x] <= -rim else 0
+    nearest_inside(sure, inner)
     nearest_inside(clear, outer)
     for band in numba.prange(BANDS):
         near = np.zeros((2, 3))

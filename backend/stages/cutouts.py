@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...kernels.decontamination import decontaminate
+from ...kernels.boxes import alpha_box
+from ...kernels.decontamination import BLEED, decontaminate
 from ...kernels.mattes import feather
 from .. import images
 from ..records import Camera, Cameras, Masks
@@ -96,7 +97,25 @@ def _cut_all(context: Context, loaded: Iterable[Loaded], empty: list[str]) -> It
 
 
 def cut_out(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
-    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8."""
+    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8.
+
+    Only the box of the object with the width of the bleeding around it is worked on; beyond it all is black and clear.
+    """
+    rgba = np.zeros((*mask.shape, 4), np.uint8)
+    box = np.zeros(4, np.int64)
+    alpha_box(mask, 0, box)
+    if box[2] == 0:
+        return rgba
+    margin = int(BLEED + options.rim_px + options.feather_px) + 2
+    x0, y0 = np.maximum(box[:2] - margin, 0)
+    x1, y1 = np.minimum(box[2:] + margin, mask.shape[::-1])
+    part = slice(y0, y1), slice(x0, x1)
+    rgba[part] = _cut_part(np.ascontiguousarray(rgb[part]), np.ascontiguousarray(mask[part]), options)
+    return rgba
+
+
+def _cut_part(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
+    """``cut_out`` of a part that holds the whole object."""
     alpha = mask
     if options.feather_px > 0:
         alpha = np.zeros_like(mask)
