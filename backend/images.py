@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..kernels.resize import resize_rgba_rows
+
 
 def read_rgb(path: Path) -> np.ndarray:
     """Read a picture as (H, W, 3) uint8 sRGB; an alpha channel is dropped."""
@@ -16,7 +18,10 @@ def read_rgb(path: Path) -> np.ndarray:
 
 def read_rgba(path: Path) -> np.ndarray:
     """Read an RGBA PNG as (H, W, 4) uint8, straight alpha."""
-    return np.ascontiguousarray(cv2.cvtColor(_read(path, cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA))
+    image = _read(path, cv2.IMREAD_UNCHANGED)
+    if image.ndim != 3 or image.shape[2] != 4:
+        raise ValueError(f"expected a picture with alpha, got {path}")
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA))
 
 
 def read_grey(path: Path) -> np.ndarray:
@@ -51,12 +56,10 @@ def shrink(rgb: np.ndarray, alpha: np.ndarray | None, side: int) -> tuple[np.nda
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if alpha is None:
         return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), None
-    weight = alpha.astype(np.float32)[..., None] / 255
-    small_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)[..., None]
-    plain = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    mixed = cv2.resize(rgb * weight, size, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)
-    small = np.where(small_weight > 0, np.clip(mixed + 0.5, 0, 255).astype(np.uint8), plain)
-    return small, (small_weight[..., 0] * 255 + 0.5).astype(np.uint8)
+    # The serial form of the kernel: this runs on several threads at once, and they must not share parallel code.
+    small = np.zeros((size[1], size[0], 4), np.uint8)
+    resize_rgba_rows(np.dstack([rgb, alpha]), small, 0, size[1])
+    return np.ascontiguousarray(small[..., :3]), np.ascontiguousarray(small[..., 3])
 
 
 def _read(path: Path, flags: int) -> np.ndarray:
