@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a file may make us allocate: nothing is taken for a claim that the bytes at hand cannot fill."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MOST_EXPANSION = 1000
+"""Largest ratio of decoded to stored bytes. Deflate cannot exceed 1032; real splats stay under 50."""
+
+FREE = 1 << 20
+"""Bytes that any file may expand to: tiny and uniform clouds compress without bound."""
+
+MOST_META = 16 << 20
+"""Largest JSON description, in bytes; SOG's codebooks take some 20 kB, a glTF's node tree rarely a megabyte."""
+
+
+def check_expansion(decoded: int, stored: int, what: str) -> None:
+    """Raise ``ValueError`` where ``what`` claims ``decoded`` bytes out of ``stored`` ones and that cannot be honest."""
+    if decoded > FREE + MOST_EXPANSION * stored:
+        raise ValueError(f"expected {what} that its {stored} bytes can hold, got a claim of {decoded} decoded bytes")
+
+
+def parse_json(raw: bytes, what: str) -> dict[str, Any]:
+    """Parse a JSON object; ``ValueError`` for anything else, too long or nested too deeply."""
+    if len(raw) > MOST_META:
+        raise ValueError(f"expected {what} under {MOST_META} bytes, got {len(raw)}")
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"expected {what} as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"expected {what} as a JSON object, got {type(found).__name__}")
+    return found
+
+
+def whole(value: object, what: str, most: int = 1 << 53) -> int:
+    """``value`` as an int of 0 to ``most``; ``ValueError`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"expected {what} as a whole number of 0 to {most}, got {str(value)[:40]}")
+    return value
+
+
+def numbers(value: object, count: int, what: str) -> list[float]:
+    """``value`` as a list of ``count`` finite numbers; ``ValueError`` for anything else."""
+    if not isinstance(value, list) or len(value) != count:
+        raise ValueError(f"expected {what} as {count} numbers")
+    for number in value:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise ValueError(f"expected {what} as {count} finite numbers, got {str(number)[:40]}")
+    return [float(number) for number in value]
