@@ -110,6 +110,31 @@ def _field_at(
     return value
 
 
+@serial
+def _carve_range(
+    first: int,
+    last: int,
+    points: np.ndarray,
+    projections: np.ndarray,
+    distances: np.ndarray,
+    starts: np.ndarray,
+    sizes: np.ndarray,
+    focals: np.ndarray,
+    weights: np.ndarray,
+    margin: float,
+    budget: float,
+    least_seen: float,
+    lowest: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """The points from ``first`` up to ``last``."""
+    for i in range(first, last):
+        out[i] = _field_at(
+            points[i, 0], points[i, 1], points[i, 2], projections, distances, starts, sizes, focals, weights,
+            margin, budget, least_seen, lowest,
+        )  # fmt: skip
+
+
 @parallel
 def carve_points(
     points: np.ndarray,
@@ -131,11 +156,54 @@ def carve_points(
     chunks = min(64, points.shape[0])
     scratch = np.zeros((max(chunks, 1), KEPT, 2))
     for chunk in numba.prange(chunks):
-        for i in range(points.shape[0] * chunk // chunks, points.shape[0] * (chunk + 1) // chunks):
-            out[i] = _field_at(
-                points[i, 0], points[i, 1], points[i, 2], projections, distances, starts, sizes, focals, weights,
-                margin, budget, least_seen, scratch[chunk],
-            )  # fmt: skip
+        _carve_range(
+            points.shape[0] * chunk // chunks, points.shape[0] * (chunk + 1) // chunks, points, projections, distances,
+            starts, sizes, focals, weights, margin, budget, least_seen, scratch[chunk], out,
+        )  # fmt: skip
+
+
+@serial
+def _carve_tile(
+    x0: int,
+    y0: int,
+    origin: np.ndarray,
+    step: float,
+    projections: np.ndarray,
+    distances: np.ndarray,
+    starts: np.ndarray,
+    sizes: np.ndarray,
+    focals: np.ndarray,
+    weights: np.ndarray,
+    margin: float,
+    budget: float,
+    least_seen: float,
+    lowest: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """The column of blocks that begins at voxel (x0, y0, 0). Apart from its caller because it compiles faster so."""
+    nx, ny, nz = out.shape
+    x1, y1 = min(x0 + BLOCK, nx), min(y0 + BLOCK, ny)
+    reach = 2.0 * step * BLOCK * math.sqrt(3.0) / 2.0
+    for z0 in range(0, nz, BLOCK):
+        z1 = min(z0 + BLOCK, nz)
+        far, centre = False, 0.0
+        # Number -1 is the block's centre, the others are its voxels: one call, or the field is compiled in twice.
+        for n in range(-1, (x1 - x0) * (y1 - y0) * (z1 - z0)):
+            if n < 0:
+                i, j, k = (x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, (z0 + z1 - 1) / 2
+            else:
+                column = n // (z1 - z0)
+                i, j, k = x0 + float(column // (y1 - y0)), y0 + float(column % (y1 - y0)), z0 + float(n % (z1 - z0))
+            value = centre
+            if not far:
+                value = _field_at(
+                    origin[0] + step * i, origin[1] + step * j, origin[2] + step * k, projections, distances, starts,
+                    sizes, focals, weights, margin, budget, least_seen, lowest,
+                )  # fmt: skip
+            if n < 0:
+                centre, far = value, abs(value) > reach
+            else:
+                out[int(i), int(j), int(k)] = value
 
 
 @parallel
@@ -161,26 +229,11 @@ def carve_grid(
     can stop between calls. A block whose centre is farther from the surface than its own corners is filled with the
     centre's value: the sign stays right (the factor 2 allows for the steepness that overruling adds).
     """
-    nx, ny, nz = out.shape
-    by, bz = (ny + BLOCK - 1) // BLOCK, (nz + BLOCK - 1) // BLOCK
+    by = (out.shape[1] + BLOCK - 1) // BLOCK
     tiles = (last - first) * by
     scratch = np.zeros((max(tiles, 1), KEPT, 2))
-    reach = 2.0 * step * BLOCK * math.sqrt(3.0) / 2.0
     for tile in numba.prange(tiles):
-        x0, y0 = (first + tile // by) * BLOCK, (tile % by) * BLOCK
-        x1, y1 = min(x0 + BLOCK, nx), min(y0 + BLOCK, ny)
-        for block in range(bz):
-            z0, z1 = block * BLOCK, min(block * BLOCK + BLOCK, nz)
-            centre = _field_at(
-                origin[0] + step * (x0 + x1 - 1) / 2, origin[1] + step * (y0 + y1 - 1) / 2,
-                origin[2] + step * (z0 + z1 - 1) / 2, projections, distances, starts, sizes, focals, weights,
-                margin, budget, least_seen, scratch[tile],
-            )  # fmt: skip
-            far = abs(centre) > reach
-            for i in range(x0, x1):
-                for j in range(y0, y1):
-                    for k in range(z0, z1):
-                        out[i, j, k] = centre if far else _field_at(
-                            origin[0] + step * i, origin[1] + step * j, origin[2] + step * k, projections, distances,
-                            starts, sizes, focals, weights, margin, budget, least_seen, scratch[tile],
-                        )  # fmt: skip
+        _carve_tile(
+            (first + tile // by) * BLOCK, (tile % by) * BLOCK, origin, step, projections, distances, starts, sizes,
+            focals, weights, margin, budget, least_seen, scratch[tile], out,
+        )  # fmt: skip

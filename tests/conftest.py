@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -34,3 +36,24 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set TURNAROUND_DATA to its folder")
     return folder
+
+
+def _helper(name: str):
+    """A module of helpers beside this file; importlib mode puts ``tests`` on no path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def given():
+    """``given.py``: job folders from cameras and masks that are known exactly."""
+    return _helper("given")
+
+
+@pytest.fixture(scope="session")
+def synthetic(given):
+    """``synthetic.py``: coloured objects photographed from a ring, with their truth."""
+    return _helper("synthetic")
