@@ -28,12 +28,15 @@ from .shape import fill_holes, keep_parts, overlap
 _HULL_SIDE = 360
 """Longer side of the masks that vote; about two pixels a voxel."""
 
-_TOLERATED = (0.25, 0.08, 0.03)
+_TOLERATED = (0.25, 0.15, 0.08, 0.03)
 """Share of dissenting masks that the hull tolerates, by round (the last for all later rounds). At first the masks may
 fail together, where a part of the object has the background's colour; once cut anew they fail one by one."""
 
-_FIRMNESS = (0.35, 0.7, 1.0)
+_FIRMNESS = (0.35, 0.5, 0.8, 1.0)
 """Weight of the other frames' belief, by round: what all masks missed in the same way must be able to come back."""
+
+_DENIAL = (1.5, 2.0, 3.0, 4.0)
+"""Largest evidence of a pixel against the object, by round: at first the object's models lack what the masks lack."""
 
 _PAINTED = 2
 """Rounds that paint the backdrop; by then it hardly changes."""
@@ -76,7 +79,9 @@ def agree(
     unlike: list[np.ndarray] = []
     for step in range(rounds):
         progress(step / rounds)
-        hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[min(step, len(_TOLERATED) - 1)])
+        # Fewer rounds leave out the first, lenient ones.
+        schedule = min(max(step + len(_TOLERATED) - rounds, 0), len(_TOLERATED) - 1)
+        hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[schedule])
         progress((step + 0.2) / rounds)
         others = list(side_by_side(lambda i, h=hull, v=views: _others(h, v[i], images[i]), range(len(images))))
         progress((step + 0.4) / rounds)
@@ -86,7 +91,7 @@ def agree(
             progress((step + 0.5) / rounds)
             unlike = _unlike(scene, clear, height)
         say = partial(_report, progress, step, rounds)
-        masks = _recut(scene, masks, others, clear, unlike, _FIRMNESS[min(step, len(_FIRMNESS) - 1)], say)
+        masks = _recut(scene, masks, others, clear, unlike, schedule, say)
     return masks
 
 
@@ -152,12 +157,12 @@ def _recut(
     others: list[np.ndarray],
     clear: list[np.ndarray],
     unlike: list[np.ndarray],
-    firmness: float,
+    schedule: int,
     progress: Callable[[float], None],
 ) -> list[Carried]:
     """Cut every frame anew, given the belief of the ``others`` and the difference ``unlike`` the backdrop.
 
-    ``firmness``: weight of the others' belief, 0 to 1.
+    ``schedule``: index into the tables by round above.
     """
     shared = Colours()
     own = []
@@ -183,7 +188,9 @@ def _recut(
 
     def recut(i: int) -> Carried:
         bins = cv2.resize(unlike[i], others[i].shape[::-1], interpolation=cv2.INTER_NEAREST)
-        return _cut(scene, i, judge(table, ratios(i), bins), others[i], firmness)
+        return _cut(
+            scene, i, np.maximum(judge(table, ratios(i), bins), -_DENIAL[schedule]), others[i], _FIRMNESS[schedule]
+        )
 
     results: list[Carried] = []
     for result in side_by_side(recut, range(len(masks))):
