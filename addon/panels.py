@@ -10,8 +10,9 @@ import bpy
 
 from . import runtime
 from .marking import is_marking
+from .naming import photos_in
 from .preferences import backend_python
-from .properties import photos_in, settings_of
+from .properties import settings_of
 from .session import Problem, Session, State
 
 TITLES = {

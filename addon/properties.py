@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..protocol import LENGTH_OF, OPTIONS, PRESETS, JobSpec
+from .naming import capture_name, photos_in
 from .preferences import jobs_folder, preferences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".bmp"})
-"""What the search offers; the backend itself looks into the files."""
 _PRESET_OPTIONS = ("frames.max_frames", "frames.long_side")
 
 
@@ -32,14 +31,6 @@ def _preset_items() -> list[tuple[str, str, str]]:
         for preset in PRESETS
     }
     return [(preset, preset.capitalize(), texts[preset].capitalize()) for preset in PRESETS]
-
-
-def photos_in(folder: str) -> list[str]:
-    """Names of the photos in ``folder``, sorted; none where the folder cannot be read."""
-    try:
-        return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
-    except OSError:
-        return []
 
 
 # Blender evaluates a property's annotation where neither a lambda nor a comprehension finds this module's names, so
@@ -150,7 +141,7 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         machine = preferences()
         spec = JobSpec(
             capture=capture,
-            job=str(jobs_folder() / f"{Path(capture).name}-{mark}"),
+            job=str(jobs_folder() / f"{capture_name(Path(capture))}-{mark}"),
             preset=self.preset,
             device=machine.device if machine else "auto",
             prompts=_by_frame(self.prompts),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol import AXES, Artefact, from_dict
+from ..naming import capture_name
 
 RESULT = "result.json"
 KINDS = ("mesh", "points", "splats", "cameras")
@@ -84,6 +85,5 @@ def _check(artefact: Artefact, folder: Path) -> None:
 
 def _name(record: dict[str, Any], folder: Path) -> str:
     """What the collection is called: the capture's name, or the job folder's."""
-    spec = record.get("spec") or record.get("job") or {}
-    capture = record.get("capture") or (spec.get("capture") if isinstance(spec, dict) else "")
-    return (Path(capture).name if isinstance(capture, str) else "") or folder.name
+    capture = record.get("capture")
+    return capture_name(Path(capture)) if isinstance(capture, str) and capture else folder.name

@@ -217,7 +217,7 @@ def job(tmp_path: Path) -> SmallJob:
 
 
 FAKE_BACKEND = """
-import json, os, sys, time
+import json, os, shutil, sys, time
 job = ""
 version, plan = int(os.environ.get("FAKE_VERSION", "1")), os.environ.get("FAKE_PLAN", "done")
 leaked = [k for k in os.environ if k.startswith("PYTHON") and k not in ("PYTHONUTF8", "PYTHONNOUSERSITE")]
@@ -245,6 +245,8 @@ for line in sys.stdin:
         if plan == "stubborn": time.sleep(60)
         answer({"cancelled": True}); event("failed", code="cancelled", message="Cancelled.")
     elif method == "submit":
+        if "bad" in params["spec"]["capture"]: plan = "fails"
+        elif plan == "fails" and "good" in params["spec"]["capture"]: plan = "done"
         spec = params["spec"]; job = spec["job"]
         say(method="event", params={"kind": "done", "job": "/another/job", "result": "/another/result.json"})
         if plan == "refuses":
@@ -263,6 +265,7 @@ for line in sys.stdin:
             event("failed", stage="cameras", code="cameras_failed", **why)
         else:
             event("progress", stage="export", fraction=0.9, message="", seconds_left=1.0)
+            if "FAKE_RESULT" in os.environ: shutil.copytree(os.environ["FAKE_RESULT"], job, dirs_exist_ok=True)
             event("done", result=os.path.join(spec["job"], "result.json"))
 """
 
