@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 400_000_000
 """Larger pictures are refused by their header: decoded they would take gigabytes (a decompression bomb, or a scan)."""
@@ -146,6 +146,8 @@ def _damaged(error: BaseException) -> PhotoError:
     """Say in plain words what a decoder's exception means."""
     if isinstance(error, Image.DecompressionBombError):
         return PhotoError("too_large", f"it has more than {MAX_PIXELS // 1_000_000} megapixels")
+    if isinstance(error, UnidentifiedImageError):
+        return PhotoError("unreadable", "its content is no picture, or only the beginning of one")
     text = str(error)
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return PhotoError("truncated", "the file is truncated (an interrupted copy or download?)")
