@@ -90,10 +90,13 @@ class LensCamera:
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Photo pixels (N, 2) and depths (N,) of ``points`` (N, 3), world. Behind the camera: NaN pixels."""
-        in_camera = points @ self.cam_from_world[:3, :3].T + self.cam_from_world[:3, 3]
-        depth = in_camera[:, 2]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            normalised = np.where(depth[:, None] > 1e-9, in_camera[:, :2] / depth[:, None], np.nan)
+        R, t = self.cam_from_world[:3, :3], self.cam_from_world[:3, 3]
+        # spelled out: a matrix product would wake the linear algebra library's threads for next to no work
+        px, py, pz = np.ascontiguousarray(points.T)
+        x, y, depth = (R[i, 0] * px + R[i, 1] * py + R[i, 2] * pz + t[i] for i in range(3))
+        inverse = np.full(len(points), np.nan)
+        np.divide(1.0, depth, out=inverse, where=depth > 1e-9)
+        normalised = np.stack([x * inverse, y * inverse], axis=1)
         return self.distort(normalised), depth
 
 

@@ -40,7 +40,7 @@ class FeatureSettings:
 
 
 class Keypoints:
-    """The database being filled. ``images`` is the folder of the frames' pictures; ``lenses`` are those that are known."""
+    """The database being filled. ``images`` holds the frames' pictures, ``lenses`` are those known already."""
 
     def __init__(
         self,

@@ -12,8 +12,10 @@ from scipy import ndimage
 
 from .silhouettes import Silhouettes
 
-_SHARES = (0.85, 0.7, 0.55)
-"""Shares of belief tried in turn: the highest that leaves a hull is used."""
+_SHARES = (0.93, 0.85, 0.7, 0.55)
+"""Shares of belief tried in turn; the more must agree, the tighter the hull, and the sooner bad masks eat into it."""
+_KEPT = 0.4
+"""Least share of the next looser hull's volume that a hull must keep to be believed."""
 _LEAST_SEEN = 0.5
 _TRIM = 0.02
 """Per cent of the voxels cut off at each end of each axis: spikes where few views cut."""
@@ -30,17 +32,24 @@ def hull_box(
     step = 2.0 * float(np.max(half)) / side
     counts = np.maximum(np.ceil(2.0 * half / step).astype(int), 2)
     lines = [c + step * (np.arange(n) - (n - 1) / 2) for c, n in zip(centre, counts, strict=True)]
-    grid = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, 3)
-    share, seen = silhouettes.share_inside(grid @ axes)
+    a, b, c = np.meshgrid(*lines, indexing="ij")
+    in_world = [axes[0, i] * a + axes[1, i] * b + axes[2, i] * c for i in range(3)]
+    share, seen = silhouettes.share_inside(np.stack(in_world, axis=-1).reshape(-1, 3))
     share = np.where(seen >= _LEAST_SEEN, share, 0.0).reshape(counts)
-    for least in _SHARES:
-        labels, number = ndimage.label(share >= least)
-        if number:
-            sizes = np.bincount(labels.ravel())
-            sizes[0] = 0
-            inside = np.argwhere(labels == np.argmax(sizes))
-            if len(inside) >= 8:
-                low, high = np.percentile(inside, [_TRIM, 100 - _TRIM], axis=0)
-                origin = np.array([line[0] for line in lines])
-                return np.stack([origin + (low - 0.5) * step, origin + (high + 0.5) * step])
+    hulls = [_largest_part(share >= least) for least in _SHARES]
+    for tight, loose in zip(hulls, [*hulls[1:], hulls[-1]], strict=True):
+        if len(tight) >= max(8, _KEPT * len(loose)):
+            low, high = np.percentile(tight, [_TRIM, 100 - _TRIM], axis=0)
+            origin = np.array([line[0] for line in lines])
+            return np.stack([origin + (low - 0.5) * step, origin + (high + 0.5) * step])
     return None
+
+
+def _largest_part(inside: np.ndarray) -> np.ndarray:
+    """Indices (N, 3) of the largest connected part of a grid of bool."""
+    labels, number = ndimage.label(inside)
+    if not number:
+        return np.zeros((0, 3), np.int64)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.argwhere(labels == np.argmax(sizes))

@@ -20,7 +20,9 @@ from .up import largest_gap_degrees
 
 _FEWEST_POINTS = 50
 _OBJECT_SHARE = 0.8
-_BACKGROUND_SHARE = 0.2
+_BACKGROUND_SHARE = 0.6
+"""Least share of the masks that a point of the object lies in, and most that one of the background does: the ground
+behind the object lies in the masks of all views from the other side."""
 _WIDEST_GAP_DEGREES = 120.0
 _FOOT_MARGIN = 0.05
 _POINT_MARGIN = 0.1
