@@ -81,7 +81,12 @@ def _files(folder: Path, subfolders: bool) -> list[Path]:
     for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"] if subfolders else []
         found += [Path(parent) / n for n in names if not n.startswith(".")]
-    return sorted((p for p in found if p.is_file()), key=lambda p: natural_key(p.relative_to(folder).as_posix()))
+
+    def order(path: Path) -> tuple[object, str]:
+        # Without the suffix, so that "a.jpg" comes before "a copy.jpg", which is then known as the copy.
+        return natural_key(path.relative_to(folder).with_suffix("").as_posix()), path.suffix
+
+    return sorted((p for p in found if p.is_file()), key=order)
 
 
 def _raise(error: OSError) -> None:
