@@ -99,7 +99,7 @@ def _checked(columns: Columns, path: Path, drop_broken: bool) -> Splats:
     good: np.ndarray = np.any(columns[1], axis=1)
     for values in columns:
         with np.errstate(over="ignore"):
-            good &= np.isfinite(values.astype(np.float32, copy=False)).reshape(len(values), -1).all(axis=1)
+            good &= np.isfinite(values.astype(np.float32)).all(axis=tuple(range(1, values.ndim)))
     if good.all():
         return from_columns(*columns)
     if not drop_broken:

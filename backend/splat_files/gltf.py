@@ -29,6 +29,9 @@ _SRGB = "srgb_rec709_display"
 _POINTS = 0
 _FLOAT, _BYTE = 5126, 5121
 _SPLAT_BYTES = 56
+_ASSET = {"version": "2.0", "generator": "Turnaround"}
+_EMPTY = {"asset": _ASSET, "extensionsUsed": [NAME], "scene": 0, "scenes": [{"name": "no splats"}]}
+"""No splats: glTF allows neither empty accessors nor empty lists."""
 _ROTATIONS = ("f4", "i1n", "i2n")
 _SIZES = ("f4", "u1", "u1n", "u2", "u2n", "i1", "i1n", "i2", "i2n")
 _OPACITIES = ("f4", "u1n", "u2n")
@@ -50,7 +53,7 @@ def read_gltf(path: Path, checked: Callable[[Columns], Splats]) -> Splats:
             total += len(splats)
             check_expansion(_SPLAT_BYTES * total, path.stat().st_size, "a glTF")
             found.append(splats if (scene_from_mesh == np.eye(4)).all() else moving.transform(splats, scene_from_mesh))
-    if not found:
+    if not found and NAME not in (file.json.get("extensionsUsed") or []):
         raise ValueError(f"expected points with the extension {NAME} in {path}, got none")
     return join(found)
 
@@ -127,7 +130,7 @@ def write_glb(path: Path, splats: Splats) -> None:
     values = [np.roll(unit(splats.quats), -1, axis=1), np.exp(splats.scales.astype(np.float64)), opacity]
     values += [splats.sh[:, k] for k in range(HARMONICS[splats.degree])]
     columns |= {name: v.astype("<f4") for name, v in zip(semantics(splats.degree), values, strict=True)}
-    binary, description = _described(columns, len(splats))
+    binary, description = _described(columns, len(splats)) if len(splats) else (b"", _EMPTY)
     text = json.dumps(description, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     total = 12 + 8 + len(text) + 8 + len(binary)
@@ -135,8 +138,9 @@ def write_glb(path: Path, splats: Splats) -> None:
         raise ValueError(f"expected splats that fit a GLB's 4 GiB, got {total} bytes")
     with Path(path).open("wb") as out:
         out.write(struct.pack("<4sII", MAGIC, 2, total))
-        out.write(struct.pack("<II", len(text), _JSON) + text + struct.pack("<II", len(binary), _BIN))
-        out.write(binary)
+        for kind, chunk in ((_JSON, text), (_BIN, binary)):
+            out.write(struct.pack("<II", len(chunk), kind))
+            out.write(chunk)
 
 
 def _described(columns: dict[str, np.ndarray], count: int) -> tuple[bytes, dict[str, Any]]:
@@ -167,7 +171,7 @@ def _described(columns: dict[str, np.ndarray], count: int) -> tuple[bytes, dict[
         "extensions": {NAME: extension},
     }
     return b"".join(blocks), {
-        "asset": {"version": "2.0", "generator": "Turnaround"},
+        "asset": _ASSET,
         "extensionsUsed": [NAME],
         "scene": 0,
         "scenes": [{"nodes": [0]}],

@@ -22,7 +22,12 @@ MAGIC = b"NGSP"
 HAS_EXTENSIONS = 2
 
 _HARMONICS = (1, 4, 9, 16, 25)
-_MOST_BITS = 20
+_FINEST = 1 << 18
+"""Steps from the origin to the farthest mean that are enough: finer ones are noise, which does not compress."""
+
+_BITS = (12, 20)
+"""Fewest and most fractional bits where they fit; 12 is what the format's own library writes."""
+
 _REACH = (1 << 23) - 1
 _DC_SCALE = 0.15
 _SMALLEST = 511
@@ -119,9 +124,12 @@ def _signs(axes: int) -> tuple[int, int, int]:
 
 
 def _fitting_bits(means: np.ndarray) -> int:
-    """Fractional bits so that the farthest mean fits 24 bits, at most 20 (a millionth of a unit)."""
+    """Fractional bits for steps of the farthest mean's 2^18th part or finer, as far as 24 bits reach."""
     farthest = float(np.abs(means).max()) if len(means) else 0.0
-    for bits in range(_MOST_BITS, -1, -1):
+    fewest, most = _BITS
+    while most > fewest and farthest * 2.0 ** (most - 1) >= _FINEST:
+        most -= 1
+    for bits in range(most, -1, -1):
         if farthest * 2.0**bits <= _REACH:
             return bits
     raise ValueError(f"expected means within {_REACH} of the origin for SPZ, got {farthest:g}")
