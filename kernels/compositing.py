@@ -56,8 +56,9 @@ def unpremultiply(rgba: np.ndarray, out: np.ndarray) -> None:
         for x in range(rgba.shape[1]):
             alpha = np.int32(rgba[y, x, 3])
             for c in range(3):
-                value = np.int32(0)
-                if alpha > 0:
-                    value = np.int32(min((np.int32(rgba[y, x, c]) * 255 + alpha // 2) // alpha, 255))
-                out[y, x, c] = value
+                if alpha == 0:
+                    out[y, x, c] = 0
+                    continue
+                straight = (np.int32(rgba[y, x, c]) * 255 + alpha // 2) // alpha
+                out[y, x, c] = straight if straight < 255 else 255
             out[y, x, 3] = alpha
