@@ -49,7 +49,7 @@ class Gaussians:
         columns = dict(zip(("x", "y", "z"), self.means.T, strict=True))
         columns |= {name: np.zeros(len(self), np.float32) for name in ("nx", "ny", "nz")}
         columns |= {f"f_dc_{k}": self.harmonics[:, 0, k] for k in range(3)}
-        rest = self.harmonics[:, 1:].transpose(0, 2, 1).reshape(len(self), -1)
+        rest = self.harmonics[:, 1:].transpose(0, 2, 1).reshape(len(self), 3 * (self.harmonics.shape[1] - 1))
         columns |= {f"f_rest_{k}": rest[:, k] for k in range(rest.shape[1])}
         held = np.clip(self.opacities.astype(np.float64), 1e-6, 1 - 1e-6)
         columns["opacity"] = np.log(held / (1 - held))
@@ -71,7 +71,7 @@ class Gaussians:
         rest = sum(name.startswith("f_rest_") for name in names)
         harmonics = columns("f_dc_0", "f_dc_1", "f_dc_2")[:, None]
         if rest:
-            higher = columns(*[f"f_rest_{k}" for k in range(rest)]).reshape(len(rows), 3, rest // 3)
+            higher = columns(*[f"f_rest_{k}" for k in range(rest)]).reshape(-1, 3, rest // 3)
             harmonics = np.concatenate([harmonics, higher.transpose(0, 2, 1)], axis=1)
         return Gaussians(
             columns("x", "y", "z"),

@@ -21,7 +21,7 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
 
     Near the rim the blurred mask is an edge seen through a Gaussian, whose inverse gives the distance: exact for a
     straight edge, whether the mask is hard or holds coverage. Farther off, the distance to the nearest pixel across
-    the rim plus that pixel's own.
+    the rim plus that pixel's own: right to about a pixel, and only its sign and size matter there.
     """
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255.0, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE)
     inside = soft > 0.5

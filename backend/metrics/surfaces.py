@@ -16,8 +16,8 @@ from ..records import Camera
 SAMPLES = 60_000
 """Points drawn on each surface: the mean distance is then steady to about half a per cent."""
 
-_ANCHORS = 300_000
-"""Points on the other surface that lead to candidate triangles."""
+_ANCHORS = 100_000
+"""Points on the other surface that, with the triangles' centres, lead to candidate triangles."""
 
 _CANDIDATES = 8
 """Nearest anchors whose triangles are tried."""

@@ -34,11 +34,17 @@ _COARSE = 64
 _ENLARGE = 0.15
 """Share of the box's longest side that is added on each side before the first carving."""
 
+_GROWTH = 0.4
+"""Share of the grid's longest side that is added on each side when the object reaches beyond it."""
+
 _FIRST_DOUBT = 0.15
 """Share of the masks' weight that may be overruled in the first carving, before anything is known about them."""
 
 _DISTRUST = 0.05
 """Share of the coarse hull that a mask must wrongly cut away for its weight to drop to a half."""
+
+_LEAST_TRUST = 0.25
+"""Share of the median weight below which a mask is left out of the second carving."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +149,12 @@ def _first_carving(
         inside, _ = hull.keep_object(field, options.least_island)
         if not inside.any():
             raise _empty(context)
-        weights = confidences * _agreement(inside, grid, used, distances, options.margin)
+        weights = _trusted(confidences * _agreement(inside, grid, used, distances, options.margin))
         touched = hull.touched_sides(np.where(inside, field, -1.0))
         if not touched:
             break
-        box = np.stack([box[0] - 0.3 * side, box[1] + 0.3 * side])
+        further = _GROWTH * float((box[1] - box[0]).max())
+        box = np.stack([box[0] - further, box[1] + further])
     else:
         context.warn(
             "surface_open",
@@ -175,6 +182,11 @@ def _agreement(
         off = distance[row, column] * depth[in_view] / camera.K[0, 0]
         shares.append(float((off < -margin).mean()) if len(off) else 0.0)
     return 1.0 / (1.0 + (np.array(shares) / _DISTRUST) ** 2)
+
+
+def _trusted(weights: np.ndarray) -> np.ndarray:
+    """Leave out the masks (weight 0) that are believed much less than most: near the rim they would still nibble."""
+    return np.where(weights < _LEAST_TRUST * np.median(weights), 0.0, weights)
 
 
 def _colour(context: Context, mesh: Mesh, cameras: Cameras) -> np.ndarray:
