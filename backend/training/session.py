@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One training inside a job: its views, its start, its checkpoint, its preview pictures, and what is said of it.
+
+Owns: choosing the rasteriser, going on after an interruption, halving the budget once when memory runs short, pruning
+by the masks. Does not: where Gaussians start and which file they end in (``stages/splats.py``).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..gaussians import Gaussians
+from ..images import write_image
+from ..stage import Context
+from . import checkpoint, rasterisers
+from .cpu import render_image
+from .model import Model, model_from_arrays
+from .optimiser import Rates
+from .pruning import belongs
+from .scoring import laid_over
+from .trainer import Schedule, State, Trainer, fresh_state
+from .views import View, load_views
+
+PREVIEW_SECONDS = 5.0
+CHECKPOINT_SECONDS = 30.0
+CHECKPOINT = ".05_splats.checkpoint.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the stage decided: ``schedule``, longer side of the photos in pixels, unknown band in pixels, SH degree."""
+
+    schedule: Schedule
+    side: int
+    band: float
+    degree: int
+
+
+def train(context: Context, start: Gaussians, plan: Plan) -> Gaussians:
+    """Train ``start`` on the job's photos; returns the Gaussians of the object. Facts go to ``context.facts``."""
+    rasteriser, missing = rasterisers.choose(context.device)
+    if missing and context.device == "cuda":
+        context.fallback("numba", "gsplat", missing, "Splats are trained on the CPU; install what is missing for CUDA.")
+    torch.manual_seed(plan.schedule.seed)
+    views = load_views(context.folder("cameras"), context.folder("masks_refined"), plan.side, plan.band)
+    views = [v for v in views if (v.photo[..., 3] > 0.5).any()]
+    try:
+        trainer = _run(context, start, plan, views, rasteriser)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        smaller = replace(plan, side=plan.side // 2, schedule=replace(plan.schedule, cap=plan.schedule.cap // 2))
+        context.fallback(
+            f"{rasteriser.name} with half the Gaussians and half the photos' size",
+            rasteriser.name,
+            f"memory ran short ({error})",
+            "Close other programs, or choose the draft preset.",
+        )
+        small = load_views(context.folder("cameras"), context.folder("masks_refined"), smaller.side, smaller.band)
+        small = [v for v in small if (v.photo[..., 3] > 0.5).any()]
+        trainer = _run(context, start, smaller, small, rasteriser)
+    _write_history(context.output / "history.csv", trainer.state)
+    result = _cleaned(trainer, views)
+    context.facts.method = f"trained-{rasteriser.name}"
+    context.facts.details |= {
+        "trained": True,
+        "steps": trainer.state.step,
+        "training_seconds": round(trainer.state.seconds, 1),
+        "seconds_per_step": round(trainer.state.seconds / max(trainer.state.step, 1), 4),
+        "pruned": len(trainer.state.model) - len(result),
+        "held_out": trainer.state.history[-1],
+    }
+    return result
+
+
+def _run(
+    context: Context,
+    start: Gaussians,
+    plan: Plan,
+    views: list[View],
+    rasteriser: rasterisers.Numba | rasterisers.Gsplat,
+) -> Trainer:
+    """Train to the end of the budget, from a checkpoint where there is one."""
+    key = _key(context, plan)
+    path = context.workspace.root / CHECKPOINT
+    state = checkpoint.load(path, key, rasteriser.device)
+    if state is None:
+        state = fresh_state(_model(start, plan.degree, rasteriser.device), views)
+    else:
+        context.log.info("splats: training goes on from step %d", state.step)
+    trainer = Trainer(state, views, plan.schedule, Rates(), rasteriser)
+    shown = saved = time.monotonic()
+
+    def report(trainer: Trainer) -> None:
+        nonlocal shown, saved
+        now = time.monotonic()
+        if now - saved > CHECKPOINT_SECONDS:
+            checkpoint.save(path, trainer.state, key)
+            saved = now
+        preview = None
+        if now - shown > PREVIEW_SECONDS:
+            preview = _preview(context, trainer)
+            shown = now
+        context.progress(0.05 + 0.9 * trainer.fraction, _message(trainer), preview)
+
+    trainer.run(report)
+    path.unlink(missing_ok=True)
+    return trainer
+
+
+def _key(context: Context, plan: Plan) -> str:
+    """Which training a checkpoint belongs to: the plan, and the very results it starts from."""
+    made = {name: (context.workspace.stamp(name) or {}).get("made", "") for name in context.inputs}
+    text = json.dumps([asdict(plan), made], sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _message(trainer: Trainer) -> str:
+    """What the progress bar says."""
+    figures = trainer.state.history[-1] if trainer.state.history else {}
+    quality = f", {figures['psnr']:.1f} dB" if "psnr" in figures else ""
+    return f"Training {len(trainer.state.model)} splats{quality}"
+
+
+def _preview(context: Context, trainer: Trainer) -> Path:
+    """A picture of the splats as the first camera sees them, on grey."""
+    view = (trainer.held_out or trainer.views)[0]
+    arrays = trainer.state.model.arrays()
+    image = render_image(arrays, view.cam_from_world, view.K, *view.size, trainer.degree).image
+    path = context.output / "preview.jpg"
+    write_image(path, np.round(laid_over(image, 0.5) * 255).astype(np.uint8))
+    return path
+
+
+def _model(start: Gaussians, degree: int, device: str) -> Model:
+    """The start as the trainer's tensors; its opacities are held below 0.9 so that they can still move."""
+    held = np.clip(start.opacities, 0.01, 0.9)
+    return model_from_arrays(
+        start.means, np.log(start.scales), start.quats, np.log(held / (1 - held)), start.colours, degree, device
+    )
+
+
+def _cleaned(trainer: Trainer, views: list[View]) -> Gaussians:
+    """The trained Gaussians without those that the masks disown."""
+    arrays = trainer.state.model.arrays()
+    opacities = 1 / (1 + np.exp(-arrays["logit_opacities"][:, 0]))
+    keep = belongs(arrays["means"], opacities, views)
+    if not keep.any():
+        keep[:] = True
+    quats = arrays["quats"] / np.linalg.norm(arrays["quats"], axis=1, keepdims=True)
+    return Gaussians(
+        arrays["means"][keep],
+        quats[keep],
+        np.exp(arrays["log_scales"])[keep],
+        opacities[keep],
+        np.ascontiguousarray(arrays["harmonics"].reshape(len(keep), -1, 3)[keep]),
+    )
+
+
+def _write_history(path: Path, state: State) -> None:
+    """Held-out figures over time, one row each."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        names = sorted({name for row in state.history for name in row}, key=list(state.history[-1]).index)
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(state.history)
