@@ -16,7 +16,7 @@ import numpy as np
 from ..geometry import angle_degrees, rotation_about_z, rotation_between, transform
 from ..lens import Scene
 from .ground import support_plane
-from .object_box import find_object, label_points
+from .object_box import find_object, first_guess, label_points
 from .silhouettes import Silhouettes
 from .up import contradicts_given_z, estimate_up
 
@@ -42,17 +42,16 @@ def align(scene: Scene, silhouettes: Silhouettes, given: bool, seed: int = 0) ->
     keep_z = given and not contradicts_given_z(cams)
     up, up_from = (np.array([0.0, 0.0, 1.0]), "given") if keep_z else estimate_up(cams)
     axes = rotation_between(up, np.array([0.0, 0.0, 1.0]))
-    box, _ = find_object(scene, silhouettes, axes)
-    plane = _plane_below(scene, silhouettes, box, axes, up, seed)
+    plane = _plane_below(scene, silhouettes, axes, up, seed)
     if plane is not None and not keep_z:
         up, up_from = plane[0], "plane"
         axes = rotation_between(up, np.array([0.0, 0.0, 1.0]))
     if not keep_z:
         forward = axes @ cams[0, 2, :3]
         axes = rotation_about_z(np.pi / 2 - np.arctan2(forward[1], forward[0])) @ axes
-    box, box_from = find_object(scene, silhouettes, axes)
+    box, box_from = find_object(scene, silhouettes, axes, plane)
     ground, ground_from = _ground(box, plane, axes)
-    box[0, 2] = max(box[0, 2], ground) if ground_from == "plane" else box[0, 2]
+    box[0, 2] = ground  # where it differs, a hull ran on below the plane, or points stop short of it
     scale = 1.0 / float(np.linalg.norm(box[1] - box[0]))
     middle = box.mean(axis=0)
     shift = np.array([middle[0], middle[1], ground])
@@ -60,12 +59,12 @@ def align(scene: Scene, silhouettes: Silhouettes, given: bool, seed: int = 0) ->
 
 
 def _plane_below(
-    scene: Scene, silhouettes: Silhouettes, box: np.ndarray, axes: np.ndarray, up: np.ndarray, seed: int
+    scene: Scene, silhouettes: Silhouettes, axes: np.ndarray, up: np.ndarray, seed: int
 ) -> tuple[np.ndarray, float] | None:
     """The support plane in the source's world, sought among the points that are not the object's."""
-    diagonal = float(np.linalg.norm(box[1] - box[0]))
+    centre, diagonal = first_guess(scene, silhouettes, axes)
     background = scene.points[label_points(scene, silhouettes)[1]]
-    return support_plane(background, box.mean(axis=0) @ axes, diagonal, scene.centres(), up, seed)
+    return support_plane(background, centre, diagonal, scene.centres(), up, seed)
 
 
 def _ground(box: np.ndarray, plane: tuple[np.ndarray, float] | None, axes: np.ndarray) -> tuple[float, str]:

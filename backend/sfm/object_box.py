@@ -27,6 +27,8 @@ _WIDEST_GAP_DEGREES = 120.0
 _FOOT_MARGIN = 0.05
 _POINT_MARGIN = 0.1
 """Margin around the points' box, in its diagonals."""
+_PLANE_SHARE = 0.08
+"""Height above the ground, in radii of the object, from which points are not the ground's."""
 _LOOK_SHARE = 0.25
 """Without masks: radius of what is taken for the object, as a share of the median distance of the cameras."""
 
@@ -39,13 +41,27 @@ def label_points(scene: Scene, silhouettes: Silhouettes) -> tuple[np.ndarray, np
     return (share >= _OBJECT_SHARE) & (seen > 0.3), (share <= _BACKGROUND_SHARE) & (seen > 0.0)
 
 
-def find_object(scene: Scene, silhouettes: Silhouettes, axes: np.ndarray) -> tuple[np.ndarray, str]:
-    """(box (2, 3), what it is from): ``masks``, ``masks and points``, ``points`` or ``view``."""
+def find_object(
+    scene: Scene, silhouettes: Silhouettes, axes: np.ndarray, plane: tuple[np.ndarray, float] | None = None
+) -> tuple[np.ndarray, str]:
+    """(box (2, 3), what it is from): ``masks``, ``masks and points``, ``points`` or ``view``.
+
+    ``plane`` (normal (3,), offset; source's world) is what the object stands on, where that is known.
+    """
     if len(silhouettes) >= 3:
         hull = _hull(silhouettes, axes)
         if hull is not None:
             return _bounded_by_points(hull, scene, silhouettes, axes)
-    return _looked_at(scene, axes)
+    return _looked_at(scene, axes, plane)
+
+
+def first_guess(scene: Scene, silhouettes: Silhouettes, axes: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre (3,), in the source's world, and diagonal of the object before its ground is known."""
+    if len(silhouettes) >= 3:
+        box, _ = find_object(scene, silhouettes, axes)
+        return box.mean(axis=0) @ axes, float(np.linalg.norm(box[1] - box[0]))
+    focus, radius = _focus(scene)
+    return focus, 2.0 * radius
 
 
 def _hull(silhouettes: Silhouettes, axes: np.ndarray) -> np.ndarray | None:
@@ -81,24 +97,33 @@ def _bounded_by_points(
     return (cut, "masks and points") if np.all(cut[1] > cut[0]) else (box, "points")
 
 
-def _looked_at(scene: Scene, axes: np.ndarray) -> tuple[np.ndarray, str]:
-    """What lies around the point nearest to all optical axes."""
-    centres = scene.centres()
-    forwards = np.array([c.cam_from_world[2, :3] for c in scene.cameras])
-    focus = nearest_point_to_lines(centres, forwards)
-    distance = float(np.median(np.linalg.norm(centres - focus, axis=1)))
-    depths = np.sum((focus - centres) * forwards, axis=1)
-    if np.median(depths) <= 1e-6 * max(distance, 1e-12):  # axes that part: only the points can tell
-        distance = 0.0
-    if distance <= 0.0:
-        points = scene.points if len(scene.points) >= 3 else centres + forwards
-        return _percentile_box(points @ axes.T, 10.0), "points"
-    radius = _LOOK_SHARE * distance
-    near = scene.points[np.linalg.norm(scene.points - focus, axis=1) < radius]
+def _looked_at(scene: Scene, axes: np.ndarray, plane: tuple[np.ndarray, float] | None) -> tuple[np.ndarray, str]:
+    """What lies around the point nearest to all optical axes, without the plane below it."""
+    focus, radius = _focus(scene)
+    points = scene.points
+    if plane is not None:
+        points = points[points @ plane[0] - plane[1] > _PLANE_SHARE * radius]
+    near = points[np.linalg.norm(points - focus, axis=1) < radius]
     if len(near) >= _FEWEST_POINTS:
         return _percentile_box(near @ axes.T, 3.0), "points"
     middle = axes @ focus
     return np.stack([middle - radius / np.sqrt(3), middle + radius / np.sqrt(3)]), "view"
+
+
+def _focus(scene: Scene) -> tuple[np.ndarray, float]:
+    """The point nearest to all optical axes (3,), and the radius of what is taken for the object around it.
+
+    Where the axes part, so that no such point lies in front of the cameras, all points together are the object.
+    """
+    centres = scene.centres()
+    forwards = np.array([c.cam_from_world[2, :3] for c in scene.cameras])
+    focus = nearest_point_to_lines(centres, forwards)
+    distance = float(np.median(np.linalg.norm(centres - focus, axis=1)))
+    if np.median(np.sum((focus - centres) * forwards, axis=1)) > 0.1 * distance > 0.0:
+        return focus, _LOOK_SHARE * distance
+    points = scene.points if len(scene.points) >= 3 else centres + forwards
+    middle = np.median(points, axis=0)
+    return middle, max(float(np.percentile(np.linalg.norm(points - middle, axis=1), 80)), 1e-9)
 
 
 def _percentile_box(points: np.ndarray, per_cent: float) -> np.ndarray:

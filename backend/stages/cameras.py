@@ -6,6 +6,7 @@ Owns: which way the cameras come about, what is reported. ``backend/sfm`` holds 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,13 @@ def _mask_files(context: Context, frames: list[Frame]) -> dict[str, tuple[Path, 
 
 
 def _threads(context: Context) -> int:
-    """Threads for pycolmap: sums in another order give other last digits, so one where the result must not differ."""
-    return 1 if context.spec.deterministic else -1
+    """Threads for pycolmap: one where the last digit counts, as sums in another order end in another; else all but one
+    of more than two cores, which is left to Blender.
+    """
+    if context.spec.deterministic:
+        return 1
+    cores = os.cpu_count() or 1
+    return cores if cores <= 2 else cores - 1
 
 
 def _given(
