@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import activations, moving
-from .gltf_file import _BIN, _JSON, MAGIC, Gltf
+from .gltf_file import _BIN, _JSON, MAGIC, Gltf, listed
 from .limits import check_expansion
 from .splats import HARMONICS, Columns, Splats, join
 
@@ -29,6 +29,9 @@ _SRGB = "srgb_rec709_display"
 _POINTS = 0
 _FLOAT, _BYTE = 5126, 5121
 _SPLAT_BYTES = 56
+_MOST_COPIES = 16
+"""How often a file's bytes may be placed in its scene as splats; quantised ones grow fourfold without."""
+
 _ASSET = {"version": "2.0", "generator": "Turnaround"}
 _EMPTY = {"asset": _ASSET, "extensionsUsed": [NAME], "scene": 0, "scenes": [{"name": "no splats"}]}
 """No splats: glTF allows neither empty accessors nor empty lists."""
@@ -46,12 +49,12 @@ def read_gltf(path: Path, checked: Callable[[Columns], Splats]) -> Splats:
     found = []
     total = 0
     for mesh, scene_from_mesh in file.placed():
-        for primitive in file.item("meshes", mesh).get("primitives", []):
+        for primitive in listed(file.item("meshes", mesh), "primitives"):
             if not isinstance(primitive, dict) or NAME not in (primitive.get("extensions") or {}):
                 continue
             splats = checked(_columns(file, primitive))
             total += len(splats)
-            check_expansion(_SPLAT_BYTES * total, path.stat().st_size, "a glTF")
+            check_expansion(_SPLAT_BYTES * total, path.stat().st_size, "a glTF", _MOST_COPIES)
             found.append(splats if (scene_from_mesh == np.eye(4)).all() else moving.transform(splats, scene_from_mesh))
     if not found and NAME not in (file.json.get("extensionsUsed") or []):
         raise ValueError(f"expected points with the extension {NAME} in {path}, got none")

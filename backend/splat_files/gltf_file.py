@@ -108,10 +108,10 @@ class Gltf:
         scenes = self.json.get("scenes")
         roots: list[Any]
         if scenes:
-            roots = _list(self.item("scenes", self.json.get("scene", 0)), "nodes")
+            roots = listed(self.item("scenes", self.json.get("scene", 0)), "nodes")
         else:
-            nodes = _list(self.json, "nodes")
-            children = {str(c) for n in nodes if isinstance(n, dict) for c in _list(n, "children")}
+            nodes = listed(self.json, "nodes")
+            children = {str(c) for n in nodes if isinstance(n, dict) for c in listed(n, "children")}
             roots = [i for i in range(len(nodes)) if str(i) not in children]
         open_nodes = [(index, np.eye(4)) for index in reversed(roots)]
         seen: set[int] = set()
@@ -122,7 +122,7 @@ class Gltf:
                 raise ValueError(f"expected a tree of nodes in {self.path}, got node {index} twice")
             seen.add(index)
             scene_from_node = scene_from_parent @ _parent_from_node(node)
-            open_nodes += [(child, scene_from_node) for child in reversed(_list(node, "children"))]
+            open_nodes += [(child, scene_from_node) for child in reversed(listed(node, "children"))]
             if "mesh" in node:
                 yield whole(node["mesh"], "an index into meshes"), scene_from_node
 
@@ -144,7 +144,8 @@ def _chunks(raw: bytes, path: Path) -> tuple[bytes, bytes]:
     return found[_JSON], found.get(_BIN, b"")
 
 
-def _list(entry: dict[str, Any], key: str) -> list[Any]:
+def listed(entry: dict[str, Any], key: str) -> list[Any]:
+    """The list under ``key``, empty where there is none."""
     found = entry.get(key, [])
     if not isinstance(found, list):
         raise ValueError(f"expected {key!r} of a glTF as a list")

@@ -7,19 +7,19 @@ import json
 import math
 from typing import Any
 
-MOST_EXPANSION = 1000
-"""Largest ratio of decoded to stored bytes. Deflate cannot exceed 1032; real splats stay under 50."""
+MOST_EXPANSION = 200
+"""Largest ratio of decoded to stored bytes; real splats stay under 20."""
 
-FREE = 1 << 20
+FREE = 4 << 20
 """Bytes that any file may expand to: tiny and uniform clouds compress without bound."""
 
 MOST_META = 16 << 20
 """Largest JSON description, in bytes; SOG's codebooks take some 20 kB, a glTF's node tree rarely a megabyte."""
 
 
-def check_expansion(decoded: int, stored: int, what: str) -> None:
+def check_expansion(decoded: int, stored: int, what: str, most: int = MOST_EXPANSION) -> None:
     """Raise ``ValueError`` where ``what`` claims ``decoded`` bytes out of ``stored`` ones and that cannot be honest."""
-    if decoded > FREE + MOST_EXPANSION * stored:
+    if decoded > FREE + most * stored:
         raise ValueError(f"expected {what} that its {stored} bytes can hold, got a claim of {decoded} decoded bytes")
 
 

@@ -16,8 +16,8 @@ COUNTS = [0, 1, 2, 255, 256, 257, 1000]
 ROUNDING = 2e-6
 
 TURN = 0.0048
-"""Radians: three components each off by half a step h = 1 / (2 * 722.7) shift the fourth, which is at least a half, by up
-to sqrt(3) times as much; the rotation is off by twice the length of all four: 4 sqrt(3) h."""
+"""Radians. Three components, each off by half a step h = 1 / 1445, put the fourth, which is a half at least, off by up
+to sqrt(3) times their length; a rotation is off by twice the length of all four: 4 sqrt(3) h."""
 
 
 def opacity(splats):
@@ -52,9 +52,8 @@ def test_standard_ply_has_the_columns_of_the_trainer(cloud, tmp_path):
     names = [line.split()[2].decode() for line in header.splitlines() if line.startswith(b"property float")]
     rest = [f"f_rest_{i}" for i in range(45)]
     quats = ["rot_0", "rot_1", "rot_2", "rot_3"]
-    assert names == ["x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", *rest, "opacity"] + [
-        "scale_0", "scale_1", "scale_2", *quats
-    ]  # fmt: skip
+    first = ["x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2"]
+    assert names == [*first, *rest, "opacity", "scale_0", "scale_1", "scale_2", *quats]
     rows = np.frombuffer(body, "<f4").reshape(3, 62)
     assert np.array_equal(rows[:, 9 + 15 + 4], splats.sh[:, 5, 1])  # f_rest_19: green of the fifth harmonic of 15
 
