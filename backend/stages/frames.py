@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ...protocol import JobSpec
-from .. import copies, images, photo, sources
+from .. import copies, images, photo, refusals, sources
 from ..records import Frame, Frames
 from ..stage import Context
 from ..streaming import Budget, ordered_map, worker_count
@@ -29,14 +29,10 @@ INPUTS: tuple[str, ...] = ()
 OUTPUTS = ("frames.json", "images")
 SPEC = ("capture", "prompts")
 
-LEAST = 3
-"""Fewer views than this fix neither cameras nor a shape."""
-
 _SURVEY_FACTOR = 3
 _BYTES_PER_PIXEL = 12
 _SHARPNESS_SIDE = 960
 _DARK, _BRIGHT = 3, 252
-_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,74 +59,20 @@ class Surveyed:
 def run(context: Context) -> None:
     """Write ``frames.json``, ``images/`` and, where photos have transparency, ``alpha/``."""
     capture = Path(context.spec.capture)
-    listing = _listing(context, capture)
+    listing = refusals.list_photos(context, capture, context.options.subfolders)
     frames = Frames()
     for path, reason in listing.refused:
         _leave_out(context, frames, _source(capture, path), "unreadable", reason)
     wanted = _prompted(capture, listing.photos, context.spec)
     candidates = _thin(context, frames, capture, listing.photos, wanted, _SURVEY_FACTOR * context.options.max_frames)
     views = _survey(context, frames, capture, candidates, wanted)
-    _check_enough(context, frames, listing, len(views))
+    refusals.check_enough(context, frames, listing, len(views))
     views = _thin(context, frames, capture, views, wanted, context.options.max_frames)
     frames.frames = _store(context, frames, capture, views)
-    _check_enough(context, frames, listing, len(frames.frames))
+    refusals.check_enough(context, frames, listing, len(frames.frames))
     frames.dropped.sort(key=lambda entry: sources.natural_key(entry["source"]))
     frames.save(context.output)
     _report(context, frames)
-
-
-def _listing(context: Context, capture: Path) -> sources.Listing:
-    """List the capture; raise the error that tells what is wrong with one that holds no photos."""
-    choose = "Choose the folder that holds the photos."
-    if not capture.exists():
-        raise context.error("capture_missing", f"There is no folder {capture}.", choose)
-    if capture.is_file():
-        raise _not_a_folder(context, capture, choose)
-    try:
-        listing = sources.list_capture(capture, context.options.subfolders)
-    except OSError as error:
-        raise context.error(
-            "capture_missing", f"The folder {capture} cannot be read ({error.strerror}).", choose
-        ) from error
-    if listing.photos:
-        return listing
-    if listing.videos:
-        raise _video(context, listing.videos[0])
-    message = f"There are no photos in {capture}."
-    if listing.refused:
-        path, reason = listing.refused[0]
-        message += f" {path.name} was left out: {reason}."
-    elif listing.others:
-        message += f" It holds {_names([p.name for p in listing.others])}."
-    hint = f"{choose} JPEG, PNG, WebP, TIFF and HEIC are read."
-    if listing.photos_below:
-        hint = (
-            f"{listing.photos_below} photos lie in folders below it: choose one of those, or read them all with "
-            "--set frames.subfolders=true."
-        )
-    raise context.error("capture_empty", message, hint)
-
-
-def _not_a_folder(context: Context, path: Path, choose: str) -> Exception:
-    """The error for a capture that is a single file."""
-    try:
-        kind = sources.sniff(path)
-    except OSError as error:
-        return context.error("capture_missing", f"{path} cannot be read ({error.strerror}).", choose)
-    if kind == "video" or (not kind and path.suffix.lower() in sources.VIDEO_SUFFIXES):
-        return _video(context, path)
-    if kind:
-        return context.error("capture_too_few", f"{path.name} is one photo; a scan needs at least {LEAST}.", choose)
-    return context.error("capture_unsupported", f"{path.name} is a file, and no picture.", choose)
-
-
-def _video(context: Context, path: Path, message: str = "") -> Exception:
-    """The error for a video, with the way round it; ``message`` is what else there is to say."""
-    return context.error(
-        "capture_unsupported",
-        f"{path.name} is a video, and videos are not read yet. {message}".rstrip(),
-        f'Take photos out of it first, for example: ffmpeg -i "{path.name}" -vf fps=2 -q:v 2 photos/%04d.jpg',
-    )
 
 
 def _source(capture: Path, path: Path) -> str:
@@ -206,27 +148,6 @@ def _look(path: Path, budget: Budget) -> Surveyed:
     return Surveyed(path=path, digest=hashlib.sha256(data).hexdigest(), thumbnail=thumbnail)
 
 
-def _check_enough(context: Context, frames: Frames, listing: sources.Listing, count: int) -> None:
-    """Raise the error of a capture with too few views, and say where the photos went."""
-    if count >= LEAST:
-        return
-    dropped = {code: [d for d in frames.dropped if d["code"] == code] for code in {d["code"] for d in frames.dropped}}
-    same = dropped.pop("copy", []) + dropped.pop("near_copy", [])
-    dropped.pop("over_limit", None)
-    broken = [d for group in dropped.values() for d in group]
-    total = len(listing.photos) + len(listing.refused)
-    message = f"{count} of {total} photos can be used; at least {LEAST} different views are needed."
-    hint = "Take 20 to 60 photos, moving around the object between them."
-    if same:
-        message += f" {len(same)} {'repeats' if len(same) == 1 else 'repeat'} an earlier view ({same[0]['reason']})."
-    if broken:
-        message += f" {len(broken)} cannot be read ({broken[0]['source']}: {broken[0]['reason']})."
-        hint = hint if same else "Copy the photos from the camera again, or choose another folder."
-    if listing.videos:
-        raise _video(context, listing.videos[0], message)
-    raise context.error("capture_too_few", message, hint)
-
-
 def _store(context: Context, frames: Frames, capture: Path, paths: list[Path]) -> list[Frame]:
     """Decode, resize and write the chosen photos."""
     (context.output / "images").mkdir()
@@ -251,7 +172,7 @@ def _store(context: Context, frames: Frames, capture: Path, paths: list[Path]) -
             if frame:
                 stored.append(frame)
             if note:
-                context.warn("photo_colours", f"{path.name}: {note}.")
+                context.warn("photo_colours", f"{_source(capture, path)}: {note}.")
     return stored
 
 
@@ -323,15 +244,9 @@ def _report(context: Context, frames: Frames) -> None:
     """Put the figures of the stage together, and tell what was left out without being broken."""
     same = [d for d in frames.dropped if d["code"] in {"copy", "near_copy"}]
     if same:
-        which = _names([d["source"] for d in same])
+        which = refusals.some_of([d["source"] for d in same])
         context.warn("copies_left_out", f"Left out because they repeat an earlier view: {which}.")
     context.facts.method = "photos"
     context.facts.metrics["frames_used"] = len(frames.frames)
     context.facts.details["dropped"] = len(frames.dropped)
     context.progress(1.0, f"{len(frames.frames)} frames")
-
-
-def _names(names: list[str]) -> str:
-    """A few of ``names``, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
