@@ -57,7 +57,7 @@ def from_tables(tables: dict[str, np.ndarray]) -> Columns:
     return means, _quats(words["packed_rotation"]), scales, opacities, sh
 
 
-def write_compressed(path: Path, splats: Splats) -> None:
+def write_compressed(path: Path, splats: Splats, comment: str = "") -> None:
     """Write ``splats``, reordered along Morton's curve so that chunks are small and steps fine."""
     splats = splats.select(morton.order(splats.means))
     scales = np.clip(splats.scales, -_MOST_SCALE, _MOST_SCALE)
@@ -72,13 +72,14 @@ def write_compressed(path: Path, splats: Splats) -> None:
     rest = splats.sh[:, 1:].transpose(0, 2, 1).reshape(len(splats), 3 * (splats.sh.shape[1] - 1))
     harmonics = np.clip(np.floor((rest / _SH_RANGE + 0.5) * 256.0), 0, 255).astype(np.uint8)
     with Path(path).open("wb") as file:
-        file.write(_header(len(splats), len(chunks), rest.shape[1]))
+        file.write(_header(len(splats), len(chunks), rest.shape[1], comment))
         for block in (chunks, words, harmonics):
             file.write(np.ascontiguousarray(block).tobytes())
 
 
-def _header(count: int, chunks: int, rest: int) -> bytes:
-    lines = ["ply", "format binary_little_endian 1.0", f"element chunk {chunks}"]
+def _header(count: int, chunks: int, rest: int, comment: str) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", *(f"comment {line}" for line in comment.splitlines())]
+    lines += [f"element chunk {chunks}"]
     lines += [f"property float {name}" for names in _RANGES for name in names]
     lines += [f"element vertex {count}", *(f"property uint {name}" for name in _PACKED)]
     if rest:

@@ -7,6 +7,7 @@ SOG fix none and are taken as they are. With the same ``up`` the same splats agr
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from .limits import MOST_META
 from .ply_elements import read_elements
 from .sog_store import META
 from .splats import Columns, Splats, from_columns
+
+_COMMENTS = 1 << 16
 
 USUAL_UP = "-y"
 """What is up in most 3DGS files: COLMAP's y points down. Turnaround's own jobs have ``z`` up."""
@@ -67,6 +70,23 @@ def save(path: Path, splats: Splats, up: str = USUAL_UP) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def stated_up(path: Path) -> str:
+    """What the file's comments say is up (Turnaround's own PLY files: ``z``), else ``USUAL_UP``.
+
+    It is for ``up`` of ``load`` and ``save`` when a file is converted or imported.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(_COMMENTS)
+        if head.startswith(_STARTS["ply"]):
+            comments = [line for line in head.partition(b"end_header")[0].splitlines() if line.startswith(b"comment")]
+            words = b" ".join(comments).decode("ascii", "replace").replace(",", " ").replace(";", " ").split()
+            for direction, word in itertools.pairwise(words):
+                if word == "up" and direction in moving.UP:
+                    return direction
+    return USUAL_UP
+
+
 def detect(path: Path) -> str:
     """``ply``, ``spz``, ``gltf``, ``sog`` or ``splat``; ``ValueError`` for anything else."""
     if path.is_dir():
@@ -96,7 +116,7 @@ def _ply(path: Path) -> Columns:
 
 def _checked(columns: Columns, path: Path, drop_broken: bool) -> Splats:
     """Columns as ``Splats``, without those that are not finite where ``drop_broken``."""
-    good: np.ndarray = np.any(columns[1], axis=1)
+    good: np.ndarray = np.any(columns[1] != 0, axis=1)
     for values in columns:
         with np.errstate(over="ignore"):
             good &= np.isfinite(values.astype(np.float32)).all(axis=tuple(range(1, values.ndim)))
@@ -114,8 +134,8 @@ _PLAIN: dict[str, Callable[[Path], Columns]] = {
     "splat": antimatter.read_antimatter,
 }
 _WRITERS: dict[str, Callable[[Path, Splats, str], None]] = {
-    ".compressed.ply": lambda path, splats, _: compressed_ply.write_compressed(path, splats),
-    ".ply": lambda path, splats, _: standard_ply.write_standard(path, splats),
+    ".compressed.ply": lambda path, splats, up: compressed_ply.write_compressed(path, splats, f"{up} up"),
+    ".ply": lambda path, splats, up: standard_ply.write_standard(path, splats, f"{up} up"),
     ".spz": lambda path, splats, up: spz_container.write_spz(path, moving.rub_from_up(splats, up)),
     ".glb": lambda path, splats, up: gltf.write_glb(path, moving.rub_from_up(splats, up)),
 }

@@ -50,15 +50,20 @@ def read_gltf(path: Path, checked: Callable[[Columns], Splats]) -> Splats:
     total = 0
     for mesh, scene_from_mesh in file.placed():
         for primitive in listed(file.item("meshes", mesh), "primitives"):
-            if not isinstance(primitive, dict) or NAME not in (primitive.get("extensions") or {}):
+            if not _has_splats(primitive):
                 continue
             splats = checked(_columns(file, primitive))
             total += len(splats)
             check_expansion(_SPLAT_BYTES * total, path.stat().st_size, "a glTF", _MOST_COPIES)
             found.append(splats if (scene_from_mesh == np.eye(4)).all() else moving.transform(splats, scene_from_mesh))
-    if not found and NAME not in (file.json.get("extensionsUsed") or []):
+    if not found and NAME not in listed(file.json, "extensionsUsed"):
         raise ValueError(f"expected points with the extension {NAME} in {path}, got none")
     return join(found)
+
+
+def _has_splats(primitive: object) -> bool:
+    extensions = primitive.get("extensions") if isinstance(primitive, dict) else None
+    return isinstance(extensions, dict) and NAME in extensions
 
 
 def _columns(file: Gltf, primitive: dict[str, Any]) -> Columns:

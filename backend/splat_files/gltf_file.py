@@ -50,7 +50,7 @@ class Gltf:
         ``kinds`` are the component types allowed, numpy's names, with a trailing ``n`` where normalised.
         """
         entry = self.item("accessors", index)
-        component = _TYPES.get(entry.get("componentType", 0), "")
+        component = _TYPES.get(whole(entry.get("componentType"), "a component type"), "")
         normalised = entry.get("normalized") is True
         name = component.lstrip("<") + "n" * normalised
         if _WIDTHS.get(str(entry.get("type"))) != width or name not in kinds:

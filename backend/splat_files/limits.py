@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 MOST_EXPANSION = 200
@@ -15,6 +14,9 @@ FREE = 4 << 20
 
 MOST_META = 16 << 20
 """Largest JSON description, in bytes; SOG's codebooks take some 20 kB, a glTF's node tree rarely a megabyte."""
+
+
+_MOST_NUMBER = 1e30
 
 
 def check_expansion(decoded: int, stored: int, what: str, most: int = MOST_EXPANSION) -> None:
@@ -44,10 +46,10 @@ def whole(value: object, what: str, most: int = 1 << 53) -> int:
 
 
 def numbers(value: object, count: int, what: str) -> list[float]:
-    """``value`` as a list of ``count`` finite numbers; ``ValueError`` for anything else."""
+    """``value`` as a list of ``count`` numbers that float32 can work with; ``ValueError`` for anything else."""
     if not isinstance(value, list) or len(value) != count:
         raise ValueError(f"expected {what} as {count} numbers")
     for number in value:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise ValueError(f"expected {what} as {count} finite numbers, got {str(number)[:40]}")
+        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < _MOST_NUMBER:
+            raise ValueError(f"expected {what} as {count} numbers under {_MOST_NUMBER:g}, got {str(number)[:40]}")
     return [float(number) for number in value]

@@ -29,7 +29,7 @@ _OPAQUE = 30.0
 """Logit that stands for infinity: an opacity of 1 - 1e-13."""
 
 
-def write_standard(path: Path, splats: Splats) -> None:
+def write_standard(path: Path, splats: Splats, comment: str = "") -> None:
     """Write ``splats`` with the columns and their order of the 3DGS trainer, normals (zero) included, little-endian."""
     rest = splats.sh[:, 1:].transpose(0, 2, 1).reshape(len(splats), 3 * (splats.sh.shape[1] - 1))
     named = dict(zip(_MEANS, splats.means.T, strict=True))
@@ -38,7 +38,7 @@ def write_standard(path: Path, splats: Splats) -> None:
     named |= {f"f_rest_{i}": column for i, column in enumerate(rest.T)}
     named |= {"opacity": splats.opacities}
     named |= dict(zip(_SCALES, splats.scales.T, strict=True)) | dict(zip(_QUATS, splats.quats.T, strict=True))
-    write_ply(path, table(named))
+    write_ply(path, table(named), comment=comment)
 
 
 def from_table(rows: np.ndarray) -> Columns:

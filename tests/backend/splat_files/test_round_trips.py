@@ -188,6 +188,24 @@ def test_formats_without_axes_are_taken_as_they_are_whatever_is_up(cloud, tmp_pa
     assert np.allclose(lying, splats.means[:, [0, 2, 1]] * [1, 1, -1], atol=1e-6)
 
 
+@pytest.mark.parametrize("up", ["-y", "y", "z"])
+@pytest.mark.parametrize("suffix", [".ply", ".compressed.ply"])
+def test_files_without_axes_say_in_a_comment_what_is_up(cloud, tmp_path, suffix, up):
+    splat_files.save(tmp_path / f"a{suffix}", cloud(3), up)
+    assert splat_files.stated_up(tmp_path / f"a{suffix}") == up
+
+
+def test_what_is_up_is_taken_from_comments_of_jobs_and_is_down_y_else(cloud, tmp_path):
+    path = tmp_path / "a.ply"
+    standard_ply.write_standard(path, cloud(3), "untrained: laid on the surface; z up, relative unit")
+    assert splat_files.stated_up(path) == "z"
+    standard_ply.write_standard(path, cloud(3), "looked up elsewhere")
+    assert splat_files.stated_up(path) == splat_files.USUAL_UP == "-y"
+    splat_files.save(tmp_path / "a.spz", cloud(3), "z")
+    assert splat_files.stated_up(tmp_path / "a.spz") == "-y"
+    assert splat_files.stated_up(tmp_path) == "-y"
+
+
 def test_broken_splats_are_named_or_left_out(cloud, tmp_path):
     splats = cloud(10)
     broken = splats.means.copy()
