@@ -78,6 +78,10 @@ class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
             return
         count = len(photos_in(settings.capture_path))
         layout.label(text=f"{count} photos" if count != 1 else "1 photo", icon="IMAGE_DATA" if count else "ERROR")
+        found = runtime.looked_into(settings.capture_path)
+        broken = [f"{entry.get('name')}: {entry.get('reason')}" for entry in found.get("unreadable") or []]
+        for text in [*broken[:2], *(found.get("advice") or [])[:2]]:
+            wrapped(layout.column(align=True), text, context, "ERROR")
 
 
 class TURNAROUND_PT_object(bpy.types.Panel):  # noqa: N801
@@ -136,6 +140,10 @@ class TURNAROUND_PT_reconstruct(bpy.types.Panel):  # noqa: N801
         if settings.use_length:
             column.prop(settings, "length")
             column.prop(settings, "length_of")
+        for row in runtime.looked_into(settings.capture_path).get("presets") or []:
+            if row.get("preset") == settings.preset and not busy:
+                text = f"About {time_left(row['seconds'])}, {row['disk_mb']:.0f} MB, {row['frames']} photos"
+                layout.label(text=text, icon="TIME")
         if session is not None and busy:
             draw_progress(layout, session)
             return

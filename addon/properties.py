@@ -41,8 +41,11 @@ def _length_items() -> list[tuple[str, str, str]]:
 
 
 def _capture_changed(settings: Any, context: Any) -> None:
-    """Another capture has other photos."""
+    """Another capture has other photos, and another forecast."""
+    from . import runtime
+
     settings.forget_other_capture()
+    runtime.look_into(settings.capture_path)
 
 
 def _offer_photos(settings: Any, context: Any, text: str) -> list[str]:
@@ -127,7 +130,7 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         if not names:
             return
         if self.frame not in names:
-            self.frame = ""
+            self.frame = min(names)
         for index in reversed(range(len(self.prompts))):
             if self.prompts[index].frame not in names:
                 self.prompts.remove(index)

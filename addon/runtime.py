@@ -16,12 +16,13 @@ from typing import Any
 import bpy
 
 from .preferences import backend_python, jobs_folder
-from .session import Session
+from .session import Problem, Session
 
 _TICK_SECONDS = 0.1
 _IDLE_SECONDS = 600.0
 _session: Session | None = None
 _results: dict[str, tuple[float, dict[str, Any]]] = {}
+_captures: dict[str, dict[str, Any]] = {}
 
 
 def session() -> Session:
@@ -62,6 +63,27 @@ def shut_down() -> None:
         atexit.unregister(_session.stop)
         _session = None
     _results.clear()
+    _captures.clear()
+
+
+def look_into(capture: str) -> None:
+    """Ask the backend what is in the folder and what a job on it would take; ``looked_into`` has the answer later.
+
+    Only where there is a window to show it in, and an interpreter to ask; whoever runs a job will hear what is wrong.
+    """
+    if bpy.app.background or not Path(capture).is_dir() or backend_python() is None:
+        return
+
+    def keep(result: dict[str, Any] | None, problem: Problem | None) -> None:
+        _captures[capture] = result or {"advice": [f"{problem.message} {problem.hint}"] if problem else []}
+
+    session().call("inspect", {"capture": capture}, keep)
+    listen()
+
+
+def looked_into(capture: str) -> dict[str, Any]:
+    """What the backend said of the capture folder, empty while it has not answered."""
+    return _captures.get(capture, {})
 
 
 def result_record(folder: str) -> dict[str, Any]:

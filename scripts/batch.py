@@ -87,6 +87,8 @@ def one(capture: Path, name: str, arguments: argparse.Namespace, session: Any) -
     job_folder = arguments.out / "jobs" / name
     try:
         first = next(iter(photos_in(str(capture))), None)
+        if first is None and capture.is_dir() and flags.needs_first(arguments):
+            raise ValueError(f"There is no photo in {capture}. Choose a folder of photos.")
         session.submit(flags.spec_from(arguments, capture, job_folder, first))
         state = session.wait(teller(name))
     except ValueError as error:

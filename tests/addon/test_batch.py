@@ -90,6 +90,9 @@ def test_a_failed_capture_does_not_stop_the_others(batch, captures, job, fake_ba
     photo = bpy.context.scene.objects["landscape"].data.background_images[0].image
     assert Path(bpy.path.abspath(photo.filepath)).is_file()
     assert batch.main([captures[0], "--out", str(out)]) == 0
+    (tmp_path / "good empty").mkdir()
+    assert batch.main([str(tmp_path / "good empty"), "--point", "3,4", "--out", str(out)]) == 1
+    assert "There is no photo in" in capsys.readouterr().out
     assert json.loads((out / "jobs" / "good duck" / "result.json").read_text())["complete"]
 
 

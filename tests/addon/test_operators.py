@@ -277,6 +277,17 @@ class TestPanels:
         texts = draw(addon, "result").texts()
         assert all(kind in texts for kind in ("Mesh", "Splats", "Points"))
 
+    def test_what_the_backend_says_of_the_capture(self, addon, scene, capture, monkeypatch):
+        looked = {
+            "unreadable": [{"name": "c.jpg", "reason": "it is cut off"}],
+            "advice": ["Take more photos."],
+            "presets": [{"preset": "draft", "seconds": 125.0, "disk_mb": 80.4, "frames": 12}],
+        }
+        monkeypatch.setitem(addon("runtime")._captures, scene.turnaround.capture_path, looked)
+        assert "c.jpg: it is cut off" in draw(addon, "capture").texts()
+        assert "Take more photos." in draw(addon, "capture").texts()
+        assert "About 2 min, 80 MB, 12 photos" in draw(addon, "reconstruct").texts()
+
     def test_the_preferences(self, addon, scene, monkeypatch):
         import bpy
 
