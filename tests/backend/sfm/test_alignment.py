@@ -72,7 +72,7 @@ def test_estimated_cameras_land_upright_centred_on_the_ground_with_unit_diagonal
         [[x, y, z] for x in box_scene.BOX[:, 0] for y in box_scene.BOX[:, 1] for z in box_scene.BOX[:, 2]]
     )
     corners = apply(world_from_truth, corners)
-    np.testing.assert_allclose(found.box, [corners.min(axis=0), corners.max(axis=0)], atol=0.085)
+    np.testing.assert_allclose(found.box, [corners.min(axis=0), corners.max(axis=0)], atol=0.1)
     assert np.linalg.norm(found.box[1] - found.box[0]) == pytest.approx(1)
     np.testing.assert_allclose(found.box[:, :2].mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(apply(world_from_truth, np.zeros((1, 3)))[0, 2], 0, atol=0.003)
@@ -201,7 +201,7 @@ def test_hull_bounds_a_box_seen_from_all_sides(box_scene):
         masks.append(mask > 0)
     silhouettes = Silhouettes(lenses, masks, np.ones(len(masks)))
     box = hull_box(silhouettes, np.eye(3), np.array([0.1, 0, 0.5]), np.full(3, 1.0))
-    np.testing.assert_allclose(box, box_scene.BOX, atol=0.11)
+    np.testing.assert_allclose(box, box_scene.BOX, atol=0.15)
     centre, radius = silhouettes.centre_and_radius()
     np.testing.assert_allclose(centre, [0, 0, 0.45], atol=0.05)
     assert radius > np.linalg.norm(box_scene.SIZE) / 2
