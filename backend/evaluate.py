@@ -77,7 +77,7 @@ def read_truth_mesh(path: Path) -> Mesh:
     """A mesh of any kind that trimesh reads, without its colours."""
     import trimesh
 
-    loaded = trimesh.load(path, force="mesh", process=False)
+    loaded: Any = trimesh.load(path, force="mesh", process=False)
     return Mesh(np.asarray(loaded.vertices, np.float64), np.ascontiguousarray(loaded.faces, np.int32))
 
 

@@ -32,7 +32,7 @@ KEPT = 8
 BLOCK = 8
 """Edge in voxels of the blocks that are filled at once when the surface is far from them."""
 
-OUTSIDE = np.float32(-1e3)
+OUTSIDE = -1e3
 """Value of a point that too few cameras see."""
 
 
