@@ -58,7 +58,7 @@ def reconstruct(turnaround: Path, length: float) -> dict:
     """Run the job and compare it with the truth; the metrics of the comparison."""
     job = OUT / "job"
     prompts = SAMPLE / "prompts.json"
-    common = ["--prompts", prompts, "--preset", "draft", "--device", "cpu", "--length", f"{length:.5f}"]
+    common = ["--prompts", prompts, "--preset", "balanced", "--device", "cpu", "--length", f"{length:.5f}"]
     step(
         "photos and one click to mesh, points, splats, cameras",
         [turnaround, "run", SAMPLE / "images", "--job", job, *common],

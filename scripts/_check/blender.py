@@ -16,6 +16,8 @@ from .desktop import HEIGHT, WIDTH, Desktop
 REPORTER = Path(__file__).resolve().parent / "reporter.py"
 SWEEP = 9
 """Pixels between two looks for a button; the lowest button is 20 high."""
+TAB_INSET = 12
+"""Pixels from the sidebar's right edge to the middle of its tabs."""
 
 
 class CheckError(AssertionError):
@@ -44,12 +46,11 @@ class Blender:
         """A home, a profile and a backend of its own; TURNAROUND_CHECK marks every process that descends from us."""
         return {
             "HOME": str(self.folder / "a home"),
-            "PATH": "/usr/bin:/bin",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "BLENDER_USER_RESOURCES": str(self.folder / "a profile"),
             "TURNAROUND_PYTHON": str(self.python),
             "TURNAROUND_CHECK": str(self.folder),
-            "TURNAROUND_CHECK_TAB": "Turnaround",
             "DISPLAY": self.desktop.display,
             "LIBGL_ALWAYS_SOFTWARE": "1",
         }
@@ -78,6 +79,18 @@ class Blender:
             )  # fmt: skip
         wait_until("Blender's window with its sidebar", 120, lambda: self.region("VIEW_3D", "UI"))
         time.sleep(3)
+        self.choose_tab("Turnaround")
+
+    def choose_tab(self, name: str) -> None:
+        """Click down the sidebar's tabs until ``name`` is in front."""
+        sidebar = wait_until("the sidebar", 10, lambda: self.region("VIEW_3D", "UI"))
+        x, top = sidebar["x"] + sidebar["width"] - TAB_INSET, HEIGHT - (sidebar["y"] + sidebar["height"])
+        for y in range(round(top) + 20, round(top + sidebar["height"]) - 20, 3 * SWEEP):
+            self.desktop.click(x, y)
+            now = self.region("VIEW_3D", "UI")
+            if now and now["tab"] == name:
+                return
+        raise CheckError(f"expected a tab {name} in the sidebar, found none")
 
     def state(self) -> dict[str, Any]:
         """The reporter's answer to a new question; {} while Blender does not answer."""
@@ -116,12 +129,20 @@ class Blender:
             for y in range(round(top) + 6, round(top + sidebar["height"]) - 6, SWEEP):
                 self.desktop.move(x, y)
                 time.sleep(0.12)
-                under = self.state().get("hovered", {})
-                text = under.get("operator") or under.get("property") or ""
-                seen.append(text)
-                if name in text:
+                seen.append(self.hovered())
+                if name not in seen[-1]:
+                    continue
+                # A busy Blender may not have seen the mouse move yet and still name the button that was left.
+                self.desktop.move(x, y + 3)
+                time.sleep(0.4)
+                if name in self.hovered():
                     return x, y + 3
         raise CheckError(f"expected a button for {name}, saw {sorted(set(filter(None, seen)))}")
+
+    def hovered(self) -> str:
+        """The operator's call or the property's path of the button under the mouse, or an empty string."""
+        under = self.state().get("hovered", {})
+        return under.get("operator") or under.get("property") or ""
 
     def press(self, name: str) -> None:
         """Find a button and click it."""

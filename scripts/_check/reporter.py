@@ -33,6 +33,8 @@ def regions() -> list[dict]:
                 "area": area.type, "region": region.type,
                 "x": region.x, "y": region.y, "width": region.width, "height": region.height,
             }  # fmt: skip
+            if region.type == "UI":
+                entry["tab"] = region.active_panel_category
             if area.type == "IMAGE_EDITOR" and region.type == "WINDOW" and area.spaces.active.image:
                 low, high = (region.view2d.view_to_region(u, u, clip=False) for u in (0.0, 1.0))
                 entry["picture"] = {
@@ -102,25 +104,12 @@ def tick() -> float:
 
 
 def open_sidebar() -> None:
-    """Show the sidebar of every 3D view, as the N key does, with the add-on's tab in front."""
+    """Show the sidebar of every 3D view, as the N key does."""
     for area in bpy.context.window_manager.windows[0].screen.areas:
         if area.type == "VIEW_3D":
             area.spaces.active.show_region_ui = True
 
 
-def choose_tab() -> float | None:
-    """Bring the tab to the front once the region has been drawn."""
-    for area in bpy.context.window_manager.windows[0].screen.areas:
-        for region in area.regions:
-            if area.type == "VIEW_3D" and region.type == "UI":
-                try:
-                    region.active_panel_category = os.environ["TURNAROUND_CHECK_TAB"]
-                except TypeError:
-                    return 0.5
-    return None
-
-
 bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(open_sidebar, first_interval=0.5)
-bpy.app.timers.register(choose_tab, first_interval=1.5)
 bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
