@@ -55,6 +55,10 @@ def parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", "compare a finished job with the truth")
     evaluate.add_argument("job", type=Path, metavar="JOB")
     evaluate.add_argument("--truth", type=Path, required=True, metavar="DIR", help="folder of the data set's truth")
+    convert = command("convert", "make one splat file of another: PLY, compressed PLY, SPZ, glTF of these, .splat, SOG")
+    convert.add_argument("source", type=Path, metavar="IN", help="file, or folder of a SOG")
+    convert.add_argument("target", type=Path, metavar="OUT", help="name ending in .ply, .compressed.ply, .spz or .glb")
+    convert.add_argument("--up", metavar="WAY", help="up in files that fix no axes: z, y, or =-y (else as IN says)")
     command("doctor", "say whether this machine can run jobs")
     serve = command("serve", "answer JSON-RPC on standard input and output (for Blender)")
     serve.add_argument("--idle", type=float, default=1800.0, metavar="SECONDS", help="end after so long without work")
@@ -164,6 +168,19 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _convert(arguments: argparse.Namespace) -> int:
+    from .splat_files import convert
+
+    facts = convert.convert(arguments.source, arguments.target, arguments.up)
+    if arguments.json:
+        _json(facts)
+        return DONE
+    _say(f"{facts['splats']} splats with harmonics of degree {facts['degree']} in {facts['target']}, {facts['up']} up")
+    if facts["left_out"]:
+        _say(f"  left out: {facts['left_out']} splats that are not finite")
+    return DONE
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
@@ -194,6 +211,7 @@ COMMANDS = {
     "run": _run,
     "inspect": _inspect,
     "evaluate": _evaluate,
+    "convert": _convert,
     "doctor": _doctor,
     "serve": _serve,
     "worker": _worker,

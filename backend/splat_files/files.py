@@ -29,12 +29,12 @@ WRITTEN = (".ply", ".compressed.ply", ".spz", ".glb")
 READ = (*WRITTEN, ".gltf", ".splat", ".sog", f"folder with {META}")
 
 
-def load(path: Path, up: str = USUAL_UP, drop_broken: bool = False) -> Splats:
+def load(path: Path, up: str = USUAL_UP, on_broken: Callable[[int], None] | None = None) -> Splats:
     """The splats in the file or folder ``path``.
 
-    ``up`` is one of ``moving.UP``. Splats that are not finite, or have no rotation, are left out with ``drop_broken``
-    and are an error without. Raises ``ValueError`` for a file that is none of ``READ``, is truncated or claims what
-    it cannot hold.
+    ``up`` is one of ``moving.UP``. Splats that are not finite, or have no rotation, are left out where ``on_broken`` is
+    given, which is told their number; without it they are an error. Raises ``ValueError`` for a file that is none of
+    ``READ``, is truncated or claims what it cannot hold.
     """
     path = Path(path)
     if not path.exists():
@@ -43,11 +43,11 @@ def load(path: Path, up: str = USUAL_UP, drop_broken: bool = False) -> Splats:
         raise ValueError(f"expected one of {', '.join(moving.UP)} for the direction that is up, got {up!r}")
     kind = detect(path)
     if kind == "gltf":
-        return moving.up_from_rub(gltf.read_gltf(path, lambda columns: _checked(columns, path, drop_broken)), up)
+        return moving.up_from_rub(gltf.read_gltf(path, lambda columns: _checked(columns, path, on_broken)), up)
     if kind == "spz":
         columns, signs = spz_container.read_spz(path)
-        return moving.up_from_rub(moving.mirror(_checked(columns, path, drop_broken), signs), up)
-    return _checked(_PLAIN[kind](path), path, drop_broken)
+        return moving.up_from_rub(moving.mirror(_checked(columns, path, on_broken), signs), up)
+    return _checked(_PLAIN[kind](path), path, on_broken)
 
 
 def save(path: Path, splats: Splats, up: str = USUAL_UP) -> None:
@@ -114,16 +114,18 @@ def _ply(path: Path) -> Columns:
     return standard_ply.from_table(tables["vertex"])
 
 
-def _checked(columns: Columns, path: Path, drop_broken: bool) -> Splats:
-    """Columns as ``Splats``, without those that are not finite where ``drop_broken``."""
+def _checked(columns: Columns, path: Path, on_broken: Callable[[int], None] | None) -> Splats:
+    """Columns as ``Splats``, without those that are not finite where ``on_broken`` is given."""
     good: np.ndarray = np.any(columns[1] != 0, axis=1)
     for values in columns:
         with np.errstate(over="ignore"):
             good &= np.isfinite(values.astype(np.float32)).all(axis=tuple(range(1, values.ndim)))
     if good.all():
         return from_columns(*columns)
-    if not drop_broken:
-        raise ValueError(f"expected finite splats in {path}, got {np.count_nonzero(~good)} broken ones of {len(good)}")
+    broken = int(np.count_nonzero(~good))
+    if on_broken is None:
+        raise ValueError(f"expected finite splats in {path}, got {broken} broken ones of {len(good)}")
+    on_broken(broken)
     return from_columns(*(values[good] for values in columns))
 
 

@@ -106,7 +106,7 @@ class _Archive:
         try:
             with self.archive.open(info) as file:
                 raw = file.read(info.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
             raise ValueError(f"expected {name} whole in {self.path}: {error}") from error
         if len(raw) != info.file_size:
             raise ValueError(f"expected {info.file_size} bytes of {name} in {self.path}, got {len(raw)}")

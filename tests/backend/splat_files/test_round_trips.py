@@ -216,7 +216,9 @@ def test_broken_splats_are_named_or_left_out(cloud, tmp_path):
     path.write_bytes(raw.replace(splats.means[3, 1].tobytes(), broken[3, 1].tobytes()))
     with pytest.raises(ValueError, match="1 broken ones of 10"):
         splat_files.load(path)
-    kept = splat_files.load(path, drop_broken=True)
+    told = []
+    kept = splat_files.load(path, on_broken=told.append)
+    assert told == [1]
     assert np.array_equal(kept.means, np.delete(splats.means, 3, axis=0))
 
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One splat file into another: what ``turnaround convert`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .files import load, save, stated_up
+
+
+def convert(source: Path, target: Path, up: str | None = None) -> dict[str, Any]:
+    """Read ``source``, write ``target`` (by its suffix), and say what was done.
+
+    ``up`` says what is up in files that fix no axes; without it, what the source says (``stated_up``). Splats that are
+    not finite are left out and counted. Raises ``ValueError`` for files that are none of the formats, and where target
+    and source are one file.
+    """
+    source, target = Path(source), Path(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ValueError(f"expected another file to write than {source}")
+    if not target.parent.is_dir():
+        raise ValueError(f"expected an existing folder to write to, got {target.parent}")
+    up = up or stated_up(source)
+    left_out: list[int] = []
+    splats = load(source, up, left_out.append)
+    save(target, splats, up)
+    return {
+        "source": str(source),
+        "target": str(target),
+        "splats": len(splats),
+        "degree": splats.degree,
+        "left_out": sum(left_out),
+        "up": up,
+    }
