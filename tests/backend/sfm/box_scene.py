@@ -7,6 +7,7 @@ World: z up, ground z = 0, box centred above the origin. Rendered by homographie
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,13 @@ def rectangles(random: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray
     ]
 
 
+@lru_cache
+def pictures(seed: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], np.ndarray]:
+    """Textures of the ground and the faces, and the backdrop of a turntable."""
+    random = np.random.default_rng(seed)
+    return texture(random, 1400), rectangles(random), cv2.resize(texture(random), (2 * WIDTH, 2 * HEIGHT))
+
+
 @dataclass
 class BoxScene:
     """Photos (H, W, 3) uint8, masks (H, W) uint8 and cam_from_world (4, 4), by name."""
@@ -103,9 +111,8 @@ class BoxScene:
 
 def render(poses: list[np.ndarray], seed: int = 0, standing_still: bool = False) -> BoxScene:
     """Photograph the scene. ``standing_still``: a turntable; the background is one picture in all photos."""
+    ground, faces, backdrop = pictures(seed)
     random = np.random.default_rng(seed)
-    ground, faces = texture(random, 1400), rectangles(random)
-    backdrop = cv2.resize(texture(random), (2 * WIDTH, 2 * HEIGHT))
     scene = BoxScene()
     for index, pose in enumerate(poses):
         if standing_still:
