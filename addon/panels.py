@@ -192,16 +192,18 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801
 def draw_progress(layout: Any, session: Session) -> None:
     """A bar with the stage and the time left, and Cancel."""
     job = session.job
-    if session.state is State.RUNNING and job is not None and job.stage:
-        title = TITLES.get(job.stage, job.stage)
-        layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}  {title}", type="BAR")
-        if job.seconds_left is not None:
-            layout.label(text=f"{time_left(job.seconds_left)} left", icon="TIME")
-        if job.message:
-            layout.label(text=job.message)
-    else:
+    if session.state is not State.RUNNING or job is None or not job.stage:
         layout.progress(factor=job.fraction if job else 0.0, text=_WAITING.get(session.state, ""), type="BAR")
+        layout.operator("turnaround.cancel", icon="CANCEL")
+        return
+    title = TITLES.get(job.stage, job.stage)
+    layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}  {title}", type="BAR")
+    # Above the lines that come and go, so that it does not move under the mouse.
     layout.operator("turnaround.cancel", icon="CANCEL")
+    if job.seconds_left is not None:
+        layout.label(text=f"{time_left(job.seconds_left)} left", icon="TIME")
+    if job.message:
+        layout.label(text=job.message)
 
 
 def draw_problem(layout: Any, problem: Problem, context: Any) -> None:
