@@ -41,11 +41,18 @@ class TURNAROUND_OT_add_prompt(bpy.types.Operator):  # noqa: N801 - Blender's na
     bl_label = "Add Prompt"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}  # noqa: RUF012 - Blender reads a plain set
 
-    frame: bpy.props.StringProperty(name="Photo", description="File name; empty: the photo shown")  # type: ignore[valid-type]
-    x: bpy.props.FloatProperty(name="X")  # type: ignore[valid-type]
-    y: bpy.props.FloatProperty(name="Y", description="From the top")  # type: ignore[valid-type]
-    label: bpy.props.IntProperty(name="Label", description="1: the object, 0: not the object", default=1, min=0, max=1)  # type: ignore[valid-type]
-    box: bpy.props.FloatVectorProperty(name="Box", description="x0, y0, x1, y1 instead of a point", size=4)  # type: ignore[valid-type]
+    # Not remembered from one call to the next: a click after a box must not be a box again.
+    frame: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Photo", description="File name; empty: the photo shown", options={"SKIP_SAVE"}
+    )
+    x: bpy.props.FloatProperty(name="X", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    y: bpy.props.FloatProperty(name="Y", description="From the top", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    label: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Label", description="1: the object, 0: not the object", default=1, min=0, max=1, options={"SKIP_SAVE"}
+    )
+    box: bpy.props.FloatVectorProperty(  # type: ignore[valid-type]
+        name="Box", description="x0, y0, x1, y1 instead of a point", size=4, options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Add the prompt to the scene's list."""
@@ -197,6 +204,8 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         region = next(r for r in self.area.regions if r.type == "WINDOW")
         with context.temp_override(area=self.area, region=region):
             bpy.ops.image.view_all(fit_view=True)
+        # A step of its own: undoing the first prompt would otherwise take the photo away as well.
+        bpy.ops.ed.undo_push(message="Show Photo")
 
     def _still_shown(self, context: Any) -> bool:
         """Whether the image editor and its photo are still there."""

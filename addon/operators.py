@@ -133,6 +133,7 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
             "use the Standard view transform, which shows the photos' colours unchanged"
         ),
         default=True,
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -161,6 +162,11 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         scene.turnaround.job = str(Path(folder))
+        if not imported.updated:
+            for item in context.selected_objects:
+                item.select_set(False)
+            imported.root.select_set(True)
+            context.view_layer.objects.active = imported.root
         self.report({"INFO"}, imported.summary())
         return {"FINISHED"}
 

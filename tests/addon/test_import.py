@@ -55,6 +55,7 @@ def test_everything_stands_under_one_collection_and_one_root(imported, job):
         for item in items:
             assert item.users_collection == (collection,)
             assert item is root or item.parent is root
+    assert bpy.context.selected_objects == [root], "what has just come in is what the next command works on"
     assert root["job_folder"] == str(job.folder.resolve())
     assert (root["unit"], root["metres_per_unit"]) == ("relative", 0.0)
 
