@@ -71,7 +71,7 @@ class Service:
         self._changed = threading.Condition()
         self._closing = False
         self._greeted = False
-        self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        self._slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures")
         self._pending = 0
         self._runner = threading.Thread(target=self._run_jobs, name="jobs")
 
