@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("source", type=Path, metavar="IN", help="file, or folder of a SOG")
     convert.add_argument("target", type=Path, metavar="OUT", help="name ending in .ply, .compressed.ply, .spz or .glb")
     convert.add_argument("--up", metavar="WAY", help="up in files that fix no axes: z, y, or =-y (else as IN says)")
+    convert.add_argument("--turn", metavar="WAY", help="turn the splats until this is up (z for Blender)")
     command("doctor", "say whether this machine can run jobs")
     serve = command("serve", "answer JSON-RPC on standard input and output (for Blender)")
     serve.add_argument("--idle", type=float, default=1800.0, metavar="SECONDS", help="end after so long without work")
@@ -171,7 +172,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _convert(arguments: argparse.Namespace) -> int:
     from .splat_files import convert
 
-    facts = convert.convert(arguments.source, arguments.target, arguments.up)
+    facts = convert.convert(arguments.source, arguments.target, arguments.up, arguments.turn)
     if arguments.json:
         _json(facts)
         return DONE

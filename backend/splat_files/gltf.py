@@ -127,7 +127,10 @@ def _srgb_from_linear(sh: np.ndarray) -> np.ndarray:
 
 
 def write_glb(path: Path, splats: Splats) -> None:
-    """Write ``splats``, given in RUB axes, as one GLB with a ``COLOR_0`` for viewers that know points only."""
+    """Write ``splats``, given in RUB axes, as one GLB, with a ``COLOR_0`` for viewers that know points only.
+
+    Its value is the constant harmonic's colour as the extension has it, not made linear as glTF's materials would.
+    """
     columns: dict[str, np.ndarray] = {"POSITION": splats.means}
     colour = activations.colour_from_dc(splats.sh[:, 0])
     opacity = activations.opacity_from_logit(splats.opacities.astype(np.float64))[:, None]

@@ -41,6 +41,19 @@ def test_what_is_up_may_be_said(cloud, tmp_path):
     assert cli.main(["convert", str(tmp_path / "a.ply"), str(tmp_path / "a.glb"), "--up", "x"]) == 2
 
 
+@pytest.mark.parametrize("suffix", [".ply", ".spz", ".glb"])
+def test_splats_may_be_turned_upright_for_another_world(cloud, tmp_path, capsys, suffix):
+    """A file with y down, into one with z up: height is what was minus y, and it says so."""
+    splats = cloud(20, 1, sh_range=0.3)
+    splat_files.save(tmp_path / f"a{suffix}", splats)
+    words = ["convert", str(tmp_path / f"a{suffix}"), str(tmp_path / "b.ply"), "--turn", "z"]
+    assert cli.main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["up"] == splat_files.stated_up(tmp_path / "b.ply") == "z"
+    again = splat_files.load(tmp_path / "b.ply")
+    assert np.allclose(again.means, splats.means[:, [0, 2, 1]] * [1, 1, -1], atol=1e-5)
+    assert cli.main([*words[:-1], "sideways"]) == 2
+
+
 @pytest.mark.parametrize(
     ("source", "target", "reason"),
     [
