@@ -93,8 +93,8 @@ def test_the_surface_is_the_objects(finished: Any) -> None:
 def test_what_it_looks_like_is_measured_on_photos_that_were_held_out(finished: Any) -> None:
     job, _, _ = finished
     metrics = json.loads((job / "result.json").read_text())["metrics"]
-    assert metrics["mesh_psnr"] >= 18.0
-    assert metrics["splats_psnr"] >= 18.0
+    assert metrics["mesh_psnr"] >= 17.0
+    assert metrics["splats_psnr"] >= 17.0
 
 
 def test_the_same_command_again_does_nothing_again(finished: Any) -> None:
