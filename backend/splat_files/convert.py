@@ -13,9 +13,9 @@ from .files import load, save, stated_up
 def convert(source: Path, target: Path, up: str | None = None, turn: str | None = None) -> dict[str, Any]:
     """Read ``source``, write ``target`` (by its suffix), and say what was done.
 
-    ``up`` says what is up in files that fix no axes; without it, what the source says (``stated_up``). With ``turn``, the
-    splats are turned until that is up: they then stand in another program's world. Splats that are not finite are left
-    out and counted. Raises ``ValueError`` for files that are none of the formats, and where both are one file.
+    ``up`` says what is up in files that fix no axes; without it, what the source says (``stated_up``). With ``turn``,
+    the splats are turned until that is up: they then stand in another program's world. Splats that are not finite are
+    left out and counted. Raises ``ValueError`` for files that are none of the formats, and where both are one file.
     """
     source, target = Path(source), Path(target)
     if target.exists() and source.exists() and target.samefile(source):
