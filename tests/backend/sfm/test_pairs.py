@@ -39,7 +39,7 @@ def ring_of_descriptors(count=80, reach=6):
         seen = np.concatenate([points[(i + k) % count] for k in range(reach)])
         seen = seen + 0.1 * random.normal(size=seen.shape)
         frames.append((seen / np.linalg.norm(seen, axis=1, keepdims=True)).astype(np.float32))
-    return frames
+    return np.array(frames)
 
 
 def test_preemptive_matching_keeps_the_pairs_that_share_keypoints(monkeypatch):
@@ -54,11 +54,23 @@ def test_preemptive_matching_keeps_the_pairs_that_share_keypoints(monkeypatch):
     assert said
 
 
+def test_shared_keypoints_are_counted_as_one_by_one():
+    frames = ring_of_descriptors(12)
+    found = preselect._shared(frames[0], frames[1:])
+    for count, other in zip(found, frames[1:], strict=True):
+        distance = np.linalg.norm(frames[0][:, None] - other[None], axis=2)
+        nearest = np.argmin(distance, axis=1)
+        mutual = np.argmin(distance, axis=0)[nearest] == np.arange(len(distance))
+        two = np.sort(distance, axis=1)[:, :2]
+        assert count == np.count_nonzero(mutual & (two[:, 0] < 0.8 * two[:, 1]))
+
+
 def test_frames_without_keypoints_share_nothing():
-    none, some = np.zeros((0, 128), np.float32), ring_of_descriptors(3)[0]
-    assert preselect._shared(none, some) == 0
-    assert preselect._shared(some, none) == 0
-    assert preselect._shared(some, some) == len(some)
+    some = ring_of_descriptors(3)
+    none = np.zeros_like(some)
+    np.testing.assert_array_equal(preselect._shared(none[0], some), 0)
+    np.testing.assert_array_equal(preselect._shared(some[0], none), 0)
+    np.testing.assert_array_equal(preselect._shared(some[0], some[:1]), len(some[0]))
 
 
 def test_given_cameras_are_compared_with_their_neighbours_on_the_ring(box_scene):
