@@ -73,10 +73,11 @@ def disc_from_gaussian(quaternions: np.ndarray, scales: np.ndarray) -> tuple[np.
     that the disc's normal is its z axis.
     """
     length = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    rotations = np.where(length > 1e-12, quaternions / np.maximum(length, 1e-12), np.array([1.0, 0.0, 0.0, 0.0]))
+    kind = quaternions.dtype
+    rotations = np.where(length > 1e-12, quaternions / np.maximum(length, 1e-12), np.array([1, 0, 0, 0], kind))
     least = np.argmin(scales, axis=1)
     # Rotations about (1, 1, 1) by 0, 120 and 240 degrees carry the z axis to z, x and y.
-    turn = np.array([[0.5, 0.5, 0.5, 0.5], [0.5, -0.5, -0.5, -0.5], [1.0, 0.0, 0.0, 0.0]])[least]
+    turn = np.array([[0.5, 0.5, 0.5, 0.5], [0.5, -0.5, -0.5, -0.5], [1.0, 0.0, 0.0, 0.0]], kind)[least]
     order = np.array([[1, 2, 0], [2, 0, 1], [0, 1, 2]])[least]
     return multiply(rotations, turn), np.take_along_axis(scales, order, axis=1)
 
