@@ -17,12 +17,13 @@ import numpy as np
 
 from ..records import Camera
 from . import colour
-from .backdrop import SIDE, difference, ground_height, paint
+from .backdrop import MOST_CELLS, SIDE, difference, ground_height, paint
 from .carry import Carried, Colours, place_cost
 from .cut import contrast_weights, cut
 from .evidence import count, difference_bins, joint_table, judge
 from .hull import Hull, View, make_hull, make_view, silhouette
 from .many import side_by_side
+from .settle import settle
 from .shape import fill_holes, keep_parts, overlap
 
 _HULL_SIDE = 360
@@ -32,14 +33,26 @@ _TOLERATED = (0.25, 0.15, 0.08, 0.03)
 """Share of dissenting masks that the hull tolerates, by round (the last for all later rounds). At first the masks may
 fail together, where a part of the object has the background's colour; once cut anew they fail one by one."""
 
+_BELOW = 0.06
+"""The same downwards: the object stands on the ground, and nothing under the ground is seen."""
+
 _FIRMNESS = (0.35, 0.5, 0.8, 1.0)
 """Weight of the other frames' belief, by round: what all masks missed in the same way must be able to come back."""
+
+_SHARPNESS = (0.3, 0.5, 0.8, 0.9)
+"""Belief in where the others' contour runs, by round: the less, the farther the object may reach beyond it."""
 
 _DENIAL = (1.5, 2.0, 3.0, 4.0)
 """Largest evidence of a pixel against the object, by round: at first the object's models lack what the masks lack."""
 
-_PAINTED = 2
-"""Rounds that paint the backdrop; by then it hardly changes."""
+_SETTLED = 2
+"""Rounds from this one on settle contours on the picture's edges, so that the last hulls are tight."""
+
+_PAINTED = (0, 1, 3)
+"""Rounds that paint the backdrop: from rough masks, and at last from good ones, close to the object."""
+
+_SURROUND = (9, 9, 9, 3)
+"""Pixels, by round, by which what claims to be the object is widened before the rest counts as free of it."""
 
 _MARGIN = 0.35
 """The box is enlarged by this share of its diagonal: it came from rough masks or from points alone."""
@@ -54,6 +67,7 @@ class Scene:
     cameras: list[Camera]
     weights: list[np.ndarray]
     lab: list[np.ndarray]
+    smoothness: float
 
 
 def agree(
@@ -74,6 +88,7 @@ def agree(
         cameras=cameras,
         weights=list(side_by_side(lambda image: contrast_weights(image, smoothness), images)),
         lab=[_small_lab(image) for image in images],
+        smoothness=smoothness,
     )
     height: float | None = None
     unlike: list[np.ndarray] = []
@@ -85,8 +100,8 @@ def agree(
         progress((step + 0.2) / rounds)
         others = list(side_by_side(lambda i, h=hull, v=views: _others(h, v[i], images[i]), range(len(images))))
         progress((step + 0.4) / rounds)
-        clear = _clear(scene, masks, others)
-        if step < _PAINTED:
+        clear = _clear(scene, masks, others, _SURROUND[schedule])
+        if height is None or schedule in _PAINTED:
             height = ground_height(cameras, scene.lab, clear) if height is None else height
             progress((step + 0.5) / rounds)
             unlike = _unlike(scene, clear, height)
@@ -109,11 +124,13 @@ def carve(
         for camera, m in zip(cameras, masks, strict=True)
     ]
     reach = _MARGIN * float(np.linalg.norm(box[1] - box[0]))
-    coarse = make_hull(views, np.array([box[0] - reach, box[1] + reach]), 64, tolerated)
+    below = _BELOW * float(np.linalg.norm(box[1] - box[0]))
+    lowest = np.array([*(box[0][:2] - reach), box[0][2] - below])
+    coarse = make_hull(views, np.array([lowest, box[1] + reach]), 64, tolerated)
     kept = np.argwhere(coarse.dissent < 2 * coarse.tolerance)
     if not len(kept):
         return coarse, views
-    low = coarse.origin + coarse.spacing * (kept.min(0) - 2)
+    low = np.maximum(coarse.origin + coarse.spacing * (kept.min(0) - 2), lowest)
     high = coarse.origin + coarse.spacing * (kept.max(0) + 3)
     return make_hull(views, np.array([low, high]), voxels, tolerated), views
 
@@ -132,18 +149,20 @@ def _small_lab(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 0.7)
 
 
-def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> list[np.ndarray]:
+def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray], surround: int) -> list[np.ndarray]:
     """Likely free of the object, at the backdrop's size: neither mask nor others claim it, nor their close surround."""
     clear = []
     for m, o, lab in zip(masks, others, scene.lab, strict=True):
         claimed = cv2.resize(np.maximum(m.mask, o), lab.shape[1::-1], interpolation=cv2.INTER_AREA)
-        clear.append((1 - cv2.dilate(claimed, np.ones((9, 9), np.uint8))).astype(np.float32))
+        clear.append((1 - cv2.dilate(claimed, np.ones((surround, surround), np.uint8))).astype(np.float32))
     return clear
 
 
 def _unlike(scene: Scene, clear: list[np.ndarray], height: float) -> list[np.ndarray]:
     """Bins of the difference from the backdrop, (h, w) uint8 at the backdrop's size."""
-    backdrop = paint(scene.cameras, scene.lab, clear, height)
+    # Cells finer than pixels would only cost time.
+    cells = min(MOST_CELLS, max(scene.lab[0].shape) * 2 // 3)
+    backdrop = paint(scene.cameras, scene.lab, clear, height, cells=cells)
 
     def compare(i: int) -> np.ndarray:
         return difference_bins(difference(backdrop, scene.cameras[i], scene.lab[i], clear[i]))
@@ -188,9 +207,8 @@ def _recut(
 
     def recut(i: int) -> Carried:
         bins = cv2.resize(unlike[i], others[i].shape[::-1], interpolation=cv2.INTER_NEAREST)
-        return _cut(
-            scene, i, np.maximum(judge(table, ratios(i), bins), -_DENIAL[schedule]), others[i], _FIRMNESS[schedule]
-        )
+        evidence = np.maximum(judge(table, ratios(i), bins), -_DENIAL[schedule])
+        return _cut(scene, i, evidence, others[i], schedule)
 
     results: list[Carried] = []
     for result in side_by_side(recut, range(len(masks))):
@@ -211,12 +229,14 @@ def _core(weights: np.ndarray) -> np.ndarray:
     return cv2.erode(weights, np.ones((5, 5), np.uint8))
 
 
-def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray, firmness: float) -> Carried:
+def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray, schedule: int) -> Carried:
     """Cut frame ``i`` by the log-likelihood ``ratios`` (h, w) and the ``other`` frames' belief (h, w)."""
-    place = place_cost(other, np.full_like(other, 0.9))
+    place = place_cost(other, np.full_like(other, _SHARPNESS[schedule]))
     doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -1.0, 3.0)
-    cost = firmness * (place + doubt) - ratios
+    cost = place + _FIRMNESS[schedule] * doubt - ratios
     mask = cut(cost.astype(np.float32), scene.weights[i])
+    if schedule >= _SETTLED:
+        mask = settle(mask, scene.images[i], scene.smoothness)
     near = other > 0.5
     mask = fill_holes(keep_parts(mask, near if near.any() else mask > 0.5, 0.02), 0.002)
     agreed = overlap(mask, other)

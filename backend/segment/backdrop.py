@@ -6,7 +6,7 @@ it, whereas the object in front of it covers other parts of the ground in every 
 the other frames saw at the place where its ray meets the ground is likely the object, whatever its colour. How much a
 difference says is learnt from the frames (``evidence.py``); where there is no flat ground, it says nothing.
 
-Notation: the backdrop is one picture (CELLS, 2 * CELLS, 3) float32 Lab. Its left half is the plane z = ``height`` with
+Notation: the backdrop is one picture (C, 2 C, 3) float32 Lab. Its left half is the plane z = ``height`` with
 radius r drawn at r / (r + REACH), so that it holds the plane out to the horizon; its right half is the sky, drawn by
 the angle from the zenith. World as ``cameras.json``: z up, the object's diagonal 1.
 """
@@ -21,8 +21,8 @@ import numpy as np
 from ..records import Camera
 from .many import side_by_side
 
-CELLS = 320
-"""Cells along a side of each half: about a hundredth of the object's diagonal at its foot."""
+MOST_CELLS = 320
+"""Cells along a side of each half at most: about a hundredth of the object's diagonal at its foot."""
 
 REACH = 1.2
 """Radius, in diagonals of the object, inside which half of the plane's picture lies."""
@@ -47,7 +47,7 @@ class Backdrop:
     height: float
 
 
-def cell_points(height: float, cells: int = CELLS) -> np.ndarray:
+def cell_points(height: float, cells: int) -> np.ndarray:
     """Homogeneous world points (cells, 2 * cells, 4) of the backdrop's cells; w = 0 for the sky."""
     axis = (2 * (np.arange(cells, dtype=np.float32) + 0.5) / cells - 1).astype(np.float32)
     x, y = np.meshgrid(axis, axis)
@@ -63,8 +63,8 @@ def cell_points(height: float, cells: int = CELLS) -> np.ndarray:
     return np.concatenate([ground, sky], 1).astype(np.float32)
 
 
-def pixel_cells(camera: Camera, shape: tuple[int, int], height: float) -> np.ndarray:
-    """Where each pixel of a picture of ``shape`` (h, w) looks in the backdrop: (h, w, 2) float32, cells, OpenCV's."""
+def pixel_cells(camera: Camera, shape: tuple[int, int], height: float, count: int) -> np.ndarray:
+    """Where pixels of a picture of ``shape`` (h, w) look: (h, w, 2) float32, OpenCV's pixels of the backdrop."""
     h, w = shape
     K = np.diag([w / camera.width, h / camera.height, 1.0]) @ camera.K
     x, y = np.meshgrid(np.arange(w, dtype=np.float32) + 0.5, np.arange(h, dtype=np.float32) + 0.5)
@@ -79,10 +79,10 @@ def pixel_cells(camera: Camera, shape: tuple[int, int], height: float) -> np.nda
     flat = np.linalg.norm(rays[..., :2], axis=-1)
     angle = np.arctan2(flat, np.abs(rays[..., 2])) / (np.pi / 2)
     sky = rays[..., :2] * (angle / np.maximum(flat, 1e-9))[..., None]
-    cells = (np.where(down[..., None], ground, sky) + 1) * (CELLS / 2) - 0.5
+    cells = (np.where(down[..., None], ground, sky) + 1) * (count / 2) - 0.5
     # Between the halves nothing may be interpolated: both end inside their own half.
-    cells = np.clip(cells, 0, CELLS - 1)
-    cells[..., 0] += np.where(down, 0, CELLS)
+    cells = np.clip(cells, 0, count - 1)
+    cells[..., 0] += np.where(down, 0, count)
     return cells.astype(np.float32)
 
 
@@ -104,7 +104,7 @@ def paint(
     clear: list[np.ndarray],
     height: float,
     rounds: int = 3,
-    cells: int = CELLS,
+    cells: int = MOST_CELLS,
 ) -> Backdrop:
     """Paint the backdrop from ``pictures`` (h, w, 3) uint8 Lab, where they are ``clear`` (h, w) float32 of the object.
 
@@ -153,7 +153,8 @@ def difference(backdrop: Backdrop, camera: Camera, picture: np.ndarray, free: np
 
     The frame's own share is taken out first, else an object that hides the ground from all frames would match itself.
     """
-    points = cell_points(backdrop.height)
+    count = len(backdrop.total)
+    points = cell_points(backdrop.height, count)
     colours, weight = _observe(camera, picture, free, points)
     miss = np.square(colours - backdrop.mean).sum(-1)
     weight = weight / (1 + miss / (backdrop.variance + 3 * _FLOOR**2))
@@ -161,7 +162,7 @@ def difference(backdrop: Backdrop, camera: Camera, picture: np.ndarray, free: np
     safe = np.maximum(left, 1e-6)[..., None]
     mean = (backdrop.mean * backdrop.total[..., None] - weight[..., None] * colours) / safe
     table = np.dstack([mean, backdrop.variance, left]).astype(np.float32)
-    cells = pixel_cells(camera, picture.shape[:2], backdrop.height)
+    cells = pixel_cells(camera, picture.shape[:2], backdrop.height, count)
     there = cv2.remap(table, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
     spread = np.sqrt(there[..., 3] + 3 * _FLOOR**2)
     unlike = np.linalg.norm(picture.astype(np.float32) - there[..., :3], axis=-1) / spread

@@ -49,16 +49,3 @@ def cut(cost: np.ndarray, weight: np.ndarray, start: np.ndarray | None = None, i
     )
     finer = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     return cut(cost, weight, np.clip(finer, 0, 1), iterations)
-
-
-def enlarge(mask: np.ndarray, image: np.ndarray, smoothness: float) -> np.ndarray:
-    """Bring a soft ``mask`` (h, w) to the size of ``image`` (H, W, 3) uint8; (H, W) uint8, 255 the object.
-
-    Where the picture is larger, the blur of the interpolation leaves room in which the contour settles on its edges.
-    """
-    height, width = image.shape[:2]
-    if mask.shape != (height, width):
-        mask = np.clip(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
-        cost = np.float32(6.0) * (np.float32(0.5) - cv2.GaussianBlur(mask, (0, 0), 1.5))
-        mask = cut(cost, contrast_weights(image, smoothness), mask, 25)
-    return np.round(mask * 255).astype(np.uint8)

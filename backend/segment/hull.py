@@ -78,8 +78,9 @@ def make_hull(views: list[View], box: np.ndarray, voxels: int, tolerated: float)
     for view in views:
         add_votes(view.denial, view.weight, view.pixel_from_world, origin, spacing, dissent, seen)
     total = sum(view.weight for view in views)
-    unseen = seen < _SEEN_SHARE * seen.max()
-    dissent[unseen] = total
+    # A voxel that few frames see is judged by the share of them that deny it.
+    enough = seen > max(_SEEN_SHARE * float(seen.max()), 1e-9)
+    dissent[:] = np.where(enough, dissent * (total / np.where(enough, seen, 1)), total)
     tolerance = 0.5 + tolerated * total
     _keep_bodies(dissent, tolerance, max(total, 2 * tolerance))
     return Hull(dissent=dissent, seen=seen, origin=origin, spacing=spacing, tolerance=tolerance)

@@ -18,12 +18,12 @@ from ..records import Cameras, Frame, Frames, Mask, Masks
 from ..segment import first
 from ..segment.carry import Carried, Colours, carry, cut_frame
 from ..segment.colour import colour_indices
-from ..segment.cut import enlarge
 from ..segment.given import find_masks, read_mask
 from ..segment.guess import guess
 from ..segment.many import side_by_side
 from ..segment.order import carry_order
 from ..segment.prompts import Marks, draw_marks
+from ..segment.settle import enlarge
 from ..stage import Context
 from ..workspace import write_json
 

@@ -16,8 +16,8 @@ from ..images import read_grey, read_rgb, write_image
 from ..records import Camera, Cameras, Mask, Masks
 from ..segment.agreement import agree
 from ..segment.carry import Carried
-from ..segment.cut import enlarge
 from ..segment.many import side_by_side
+from ..segment.settle import enlarge
 from ..stage import Context
 
 NAME = "masks_refined"
