@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from given import write_job
 from turnaround.backend.mesh.rendering import attributes_seen, looking_at
@@ -93,9 +94,9 @@ def photograph(mesh: Mesh, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     )  # fmt: skip
     colours, covered = attributes_seen(mesh, large, mesh.colours.astype(np.float32))
     colours[~covered] = 90.0
-    shape = (camera.height, n, camera.width, n)
-    photo = colours.reshape(*shape, 3).mean(axis=(1, 3))
-    mask = covered.reshape(shape).mean(axis=(1, 3)) * 255.0
+    size = (camera.width, camera.height)
+    photo = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA) * 255.0
     return np.round(photo).astype(np.uint8), np.round(mask).astype(np.uint8)
 
 

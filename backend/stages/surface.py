@@ -43,6 +43,9 @@ _FIRST_DOUBT = 0.15
 _DISTRUST = 0.05
 """Share of the coarse hull that a mask must wrongly cut away for its weight to drop to a half."""
 
+_MOST_PIXELS = 150_000_000
+"""Pixels of signed distances held at once, 600 MB; more photos or larger ones are read more coarsely."""
+
 _LEAST_TRUST = 0.25
 """Share of the median weight below which a mask is left out of the second carving."""
 
@@ -59,15 +62,25 @@ class Options:
     close_base: bool = True  # cut at the ground when no camera looks from below
 
 
+@dataclass(frozen=True)
+class Silhouette:
+    """A camera with its mask's signed distances: full-size pixels, at ``factor`` times fewer of them a side."""
+
+    camera: Camera
+    distance: np.ndarray
+    factor: int
+    confidence: float
+
+
 def run(context: Context) -> None:
     """Write ``mesh.ply`` (world of ``cameras.json``, relative unit) and ``surface.json``."""
     options: Options = context.options
     cameras = Cameras.load(context.folder("cameras"))
-    used, distances, confidences = _silhouettes(context, cameras)
-    close_base = options.close_base and all(c.centre[2] > 0 for c in used)
-    box, weights = _first_carving(context, cameras, used, distances, confidences, close_base)
+    used = _silhouettes(context, cameras)
+    close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
+    box, weights = _first_carving(context, cameras, used, close_base)
     grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / options.resolution)
-    views = _views(options, used, distances, weights, grid.step, options.doubt)
+    views = _views(options, used, weights, options.doubt)
     context.log.info("carving %s voxels of %.4f from %d masks", grid.shape, grid.step, len(used))
     field = hull.field_of(grid, views, lambda share: context.progress(0.3 + 0.3 * share, "Carving"))
     if close_base:
@@ -81,15 +94,18 @@ def run(context: Context) -> None:
     mesh.save(context.output / "mesh.ply", "visual hull; sRGB vertex colours; z up, relative unit")
     context.facts.method = "visual-hull"
     context.facts.details = _facts(mesh, grid, seen, islands, close_base)
-    context.facts.details["weights"] = {c.name: round(float(w), 3) for c, w in zip(used, weights, strict=True)}
+    context.facts.details["weights"] = {s.camera.name: round(float(w), 3) for s, w in zip(used, weights, strict=True)}
     write_json(context.output / "surface.json", context.facts.details)
 
 
-def _silhouettes(context: Context, cameras: Cameras) -> tuple[list[Camera], list[np.ndarray], np.ndarray]:
-    """Cameras that have a mask with something in it, their signed distances in pixels and the masks' confidences."""
+def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
+    """The cameras that have a mask with something in it."""
     folder = context.folder("masks_refined")
     named = Masks.load(folder).named()
-    used, distances, confidences, empty = [], [], [], []
+    step = float((cameras.box[1] - cameras.box[0]).max()) / context.options.resolution
+    pixels = sum(c.width * c.height for c in cameras.cameras)
+    coarsest = int(np.ceil(np.sqrt(pixels / _MOST_PIXELS)))
+    used, empty = [], []
     for index, camera in enumerate(cameras.cameras):
         context.progress(0.15 * index / len(cameras.cameras), "Reading the masks")
         if camera.name not in named:
@@ -100,9 +116,11 @@ def _silhouettes(context: Context, cameras: Cameras) -> tuple[list[Camera], list
         if mask.max() < 128:
             empty.append(camera.name)
             continue
-        used.append(camera)
-        distances.append(signed_distance(mask))
-        confidences.append(min(max(named[camera.name].confidence, 0.02), 1.0))
+        # About two pixels a voxel: finer ones would cost memory for nothing.
+        voxel = camera.K[0, 0] * step / max(float(np.linalg.norm(camera.centre)), step)
+        factor = max(int(np.clip(voxel // 2, 1, 8)), coarsest)
+        confidence = min(max(named[camera.name].confidence, 0.02), 1.0)
+        used.append(Silhouette(camera, reduced(signed_distance(mask), factor), factor, confidence))
     if empty:
         context.warn("mask_empty", f"The masks of {', '.join(empty)} are empty and were left out of the carving.")
     if len(used) < 2:
@@ -111,45 +129,40 @@ def _silhouettes(context: Context, cameras: Cameras) -> tuple[list[Camera], list
             f"Only {len(used)} of {len(cameras.cameras)} cameras have a mask with the object in it.",
             "Mark the object on more photos.",
         )
-    return used, distances, np.array(confidences)
+    return used
 
 
-def _views(
-    options: Options, used: list[Camera], distances: list[np.ndarray], weights: np.ndarray, step: float, doubt: float
-) -> hull.Views:
-    """The silhouettes at about two pixels a voxel of edge ``step``: finer ones would cost memory for nothing."""
-    factors, smaller = [], []
-    for camera, distance in zip(used, distances, strict=True):
-        pixels = camera.K[0, 0] * step / max(float(np.linalg.norm(camera.centre)), step)
-        factors.append(int(np.clip(pixels // 2, 1, 8)))
-        smaller.append(reduced(distance, factors[-1]))
-    return hull.views_of(used, smaller, factors, weights, options.margin, doubt, options.least_seen)
+def _views(options: Options, used: list[Silhouette], weights: np.ndarray, doubt: float) -> hull.Views:
+    """The silhouettes as the carving kernel takes them."""
+    return hull.views_of(
+        [s.camera for s in used], [s.distance for s in used], [s.factor for s in used], weights,
+        options.margin, doubt, options.least_seen,
+    )  # fmt: skip
 
 
 def _first_carving(
     context: Context,
     cameras: Cameras,
-    used: list[Camera],
-    distances: list[np.ndarray],
-    confidences: np.ndarray,
+    used: list[Silhouette],
     close_base: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The box (2, 3) the object really fills, and what each mask weighs after the others had their say."""
     options: Options = context.options
+    confidences = np.array([s.confidence for s in used])
     side = float((cameras.box[1] - cameras.box[0]).max())
     first = np.stack([cameras.box[0] - _ENLARGE * side, cameras.box[1] + _ENLARGE * side])
     box, weights, touched = first, confidences, []
     for attempt in range(3):
         context.progress(0.15 + 0.05 * attempt, "Finding the object")
         grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / _COARSE)
-        views = _views(options, used, distances, confidences, grid.step, _FIRST_DOUBT)
+        views = _views(options, used, confidences, _FIRST_DOUBT)
         field = hull.field_of(grid, views, lambda share: context.progress(0.2, "Finding the object"))
         if close_base:
             hull.cut_below_ground(field, grid)
         inside, _ = hull.keep_object(field, options.least_island)
         if not inside.any():
             raise _empty(context)
-        weights = _trusted(confidences * _agreement(inside, grid, used, distances, options.margin))
+        weights = _trusted(confidences * _agreement(inside, grid, used, options.margin))
         touched = hull.touched_sides(np.where(inside, field, -1.0))
         if not touched:
             break
@@ -168,18 +181,17 @@ def _first_carving(
     return np.stack([filled[0] - 2 * grid.step, filled[1] + 2 * grid.step]), weights
 
 
-def _agreement(
-    inside: np.ndarray, grid: hull.Grid, used: list[Camera], distances: list[np.ndarray], margin: float
-) -> np.ndarray:
+def _agreement(inside: np.ndarray, grid: hull.Grid, used: list[Silhouette], margin: float) -> np.ndarray:
     """How far (V,), 0 to 1, each mask agrees with the coarse hull: low where it cuts deep into what others keep."""
     points = grid.origin + grid.step * np.argwhere(inside)
     shares = []
-    for camera, distance in zip(used, distances, strict=True):
+    for silhouette in used:
+        camera = silhouette.camera
         pixels, depth = camera.project(points)
-        height, width = distance.shape
-        in_view = (depth > 0) & (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
-        column, row = pixels[in_view].astype(int).T
-        off = distance[row, column] * depth[in_view] / camera.K[0, 0]
+        in_view = (depth > 0) & (pixels >= 0).all(axis=1)
+        in_view &= (pixels[:, 0] < camera.width) & (pixels[:, 1] < camera.height)
+        column, row = (pixels[in_view] / silhouette.factor).astype(int).T
+        off = silhouette.distance[row, column] * depth[in_view] / camera.K[0, 0]
         shares.append(float((off < -margin).mean()) if len(off) else 0.0)
     return 1.0 / (1.0 + (np.array(shares) / _DISTRUST) ** 2)
 
