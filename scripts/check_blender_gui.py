@@ -25,6 +25,15 @@ CLICKS = 4
 CANCEL_SECONDS, ORPHAN_SECONDS = 5, 5
 
 
+BACKGROUND_IMPORT = """
+import bpy
+assert bpy.ops.turnaround.import_result(job={job!r}) == {{"FINISHED"}}
+kinds = [thing.type for thing in bpy.context.scene.objects]
+assert kinds.count("CAMERA") > 3 and "POINTCLOUD" in kinds and kinds.count("MESH") >= 2, kinds
+print("without a window:", {{kind: kinds.count(kind) for kind in sorted(set(kinds))}})
+"""
+
+
 class Walk:
     """The steps, in the order in which a person takes them."""
 
@@ -52,6 +61,16 @@ class Walk:
         self.desktop.key("Return")
         wait_until("the capture folder in the scene", 20, lambda: self.addon()["capture"].startswith(str(self.capture)))
         self.desktop.shot("folder")
+
+    def clear_scene(self) -> None:
+        """Delete the cube that every new scene holds, by keys: it would hide what is imported."""
+        view = self.blender.region("VIEW_3D", "WINDOW")
+        if view is None:
+            raise CheckError("expected a 3D view, there is none")
+        self.desktop.move(view["x"] + view["width"] / 3, HEIGHT - (view["y"] + view["height"] / 3))
+        self.desktop.key("a")
+        self.desktop.key("Delete")
+        wait_until("an empty scene", 10, lambda: not self.blender.state().get("objects", {"?": 1}))
 
     def mark(self) -> None:
         """Open the photo and click on the object."""
@@ -135,6 +154,14 @@ class Walk:
             time.sleep(4)
             self.desktop.shot("through a camera")
 
+    def import_without_window(self) -> None:
+        """Import the same job in background mode; it must bring the same."""
+        job = self.addon()["job"]
+        self.blender.kill()
+        code = BACKGROUND_IMPORT.format(job=job)
+        said = self.blender.run("--background", "--python-exit-code", "3", "--python-expr", code)
+        print(next(line for line in said.splitlines() if line.startswith("without a window")))
+
     def addon(self) -> dict:
         """What the reporter says of the add-on."""
         return self.blender.state().get("addon") or {"capture": "", "job": "", "prompts": [], "state": "", "stage": ""}
@@ -194,11 +221,13 @@ def _take(steps: Walk) -> None:
     steps.run_until("masks_refined", "cutouts", "surface", "splats")
     steps.crash()
     steps.blender.start()
+    steps.clear_scene()
     steps.choose_folder()
     steps.mark()
     steps.run_until("surface", "splats", "export")
     steps.finish()
     steps.import_result()
+    steps.import_without_window()
 
 
 def main() -> int:
