@@ -26,7 +26,7 @@ from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
-VERSION = 1
+VERSION = 2
 INPUTS = ("frames", "masks")
 OUTPUTS = ("cameras.json", "images", "points.ply", "sparse")
 SPEC = ("cameras", "hold_out", "deterministic", "seed")

@@ -181,6 +181,21 @@ def test_a_turntable_before_a_textured_wall_is_told_by_its_masks(box_scene, tmp_
     assert camera_metrics(cameras, scene.truth)["camera_auc_5"] > 80
 
 
+@pytest.mark.slow
+def test_photos_cropped_on_one_side_have_their_principal_point_found(box_scene, tmp_path):
+    scene = box_scene.render(box_scene.ring(18))
+    scene.write_frames(tmp_path)
+    frames = Frames.load(tmp_path / "01_frames")
+    for frame in frames.frames:
+        frame.width -= 30
+        write_image(tmp_path / "01_frames" / frame.image, np.ascontiguousarray(scene.photos[frame.name][:, 30:]))
+        write_image(tmp_path / "02_masks" / f"{frame.name}.png", np.ascontiguousarray(scene.masks[frame.name][:, 30:]))
+    frames.save(tmp_path / "01_frames")
+    cameras, _ = run(tmp_path)
+    np.testing.assert_allclose(cameras.cameras[0].K[:2, 2], [170, 150], atol=3)
+    assert camera_metrics(cameras, scene.truth)["camera_auc_3"] > 95
+
+
 # Given cameras
 
 
