@@ -33,6 +33,9 @@ def seen_by_any(points: np.ndarray, mesh: Mesh, cameras: list[Camera], tolerance
     """Whether (N,) at least one of ``cameras`` sees each of ``points``, which lie on ``mesh``."""
     seen = np.zeros(len(points), bool)
     for camera in cameras:
+        hidden = np.nonzero(~seen)[0]
+        if not len(hidden):
+            break
         buffer, _ = depth_and_face(mesh, camera)
-        seen |= visible(points, camera, buffer, tolerance)
+        seen[hidden] = visible(points[hidden], camera, buffer, tolerance)
     return seen

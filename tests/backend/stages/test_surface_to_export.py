@@ -16,7 +16,7 @@ from turnaround.backend.records import Cameras
 from turnaround.protocol import AXES, METRICS, Artefact
 
 trimesh = pytest.importorskip("trimesh")
-SMALL = {"surface.resolution": 64, "splats.count": 3000, "export.points": 2000}
+SMALL = {"surface.resolution": 56, "splats.count": 3000, "export.points": 2000}
 
 
 def chamfer(scene):
