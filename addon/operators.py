@@ -150,7 +150,7 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
         from .importer.scene import import_job
 
         scene: Any = context.scene
-        folder = bpy.path.abspath(self.job) if self.job else scene.turnaround.job
+        folder = bpy.path.abspath(self.job) if self.job else scene.turnaround.job_folder
         if not folder:
             self.report({"ERROR"}, "There is no job to import: run one, or give its folder.")
             return {"CANCELLED"}
@@ -161,7 +161,7 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
         except (ValueError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        scene.turnaround.job = str(Path(folder))
+        scene.turnaround.job = str(Path(folder).resolve())
         if not imported.updated:
             for item in context.selected_objects:
                 item.select_set(False)
@@ -208,7 +208,7 @@ class TURNAROUND_OT_open_job_folder(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Say why there is nothing to open."""
-        if not Path(settings_of(context).job or "/nowhere").is_dir():
+        if not Path(settings_of(context).job_folder or "/nowhere").is_dir():
             cls.poll_message_set("This scene has no job yet.")
             return False
         return True
@@ -216,7 +216,7 @@ class TURNAROUND_OT_open_job_folder(bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Hand the folder to the system's file browser."""
         ops: Any = bpy.ops
-        return ops.wm.path_open(filepath=settings_of(context).job)
+        return ops.wm.path_open(filepath=settings_of(context).job_folder)
 
 
 class TURNAROUND_OT_show_log(bpy.types.Operator):  # noqa: N801
@@ -228,14 +228,14 @@ class TURNAROUND_OT_show_log(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Say why there is nothing to show."""
-        if log_of(settings_of(context).job) is None:
+        if log_of(settings_of(context).job_folder) is None:
             cls.poll_message_set("There is no log yet.")
             return False
         return True
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Load the log as a text and show it where there is a window."""
-        path = log_of(settings_of(context).job)
+        path = log_of(settings_of(context).job_folder)
         if path is None:
             return {"CANCELLED"}
         text = bpy.data.texts.get("Turnaround Log") or bpy.data.texts.new("Turnaround Log")

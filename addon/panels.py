@@ -174,13 +174,13 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801
         """Import, what is in the scene, what the job says of itself."""
         layout: Any = self.layout
         settings = settings_of(context)
-        record = runtime.result_record(settings.job) if settings.job else {}
+        record = runtime.result_record(settings.job_folder) if settings.job_folder else {}
         if not record.get("artefacts"):
             layout.label(text="Nothing yet", icon="INFO")
         else:
             row = layout.row()
             row.scale_y = 1.4
-            row.operator("turnaround.import_result", icon="IMPORT").job = settings.job
+            row.operator("turnaround.import_result", icon="IMPORT").job = settings.job_folder
             draw_facts(layout, record, context)
         draw_shown(layout, context)
         layout.operator("turnaround.look_through", icon="CAMERA_DATA")
@@ -244,11 +244,11 @@ def draw_facts(layout: Any, record: dict[str, Any], context: Any) -> None:
 def draw_shown(layout: Any, context: Any) -> None:
     """A line for each imported thing with its eye and its camera: they stand in one place, so one is enough."""
     settings, scene = settings_of(context), context.scene
-    if scene is None or not settings.job:
+    if scene is None or not settings.job_folder:
         return
     roots: Any = [o for o in scene.objects if o.type == "EMPTY" and "job_folder" in o]
     for root in roots:
-        if root["job_folder"] != str(settings.job):
+        if root["job_folder"] != str(settings.job_folder):
             continue
         ours = {child.get("turnaround_kind"): child for child in root.children}
         column = layout.column(align=True)

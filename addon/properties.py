@@ -124,6 +124,18 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         names = photos_in(self.capture_path)
         return self.frame if self.frame in names else next(iter(names), "")
 
+    @property
+    def own_job(self) -> str:
+        """Where this capture's job lies or would lie. Two captures of one name are two jobs."""
+        capture = self.capture_path
+        mark = hashlib.sha256(capture.encode()).hexdigest()[:8]
+        return str(jobs_folder() / f"{capture_name(Path(capture))}-{mark}")
+
+    @property
+    def job_folder(self) -> str:
+        """Folder of the job to import. Where an undo has taken back what Run noted, the capture still leads there."""
+        return self.job or (self.own_job if self.capture else "")
+
     def forget_other_capture(self) -> None:
         """Drop the photo and the prompts where they name photos that the new capture does not have."""
         names = set(photos_in(self.capture_path))
@@ -138,13 +150,10 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
 
     def job_spec(self) -> JobSpec:
         """This scene's settings as the backend takes them. Raises ``ValueError`` for one that is out of range."""
-        capture = self.capture_path
-        # Two captures of one name are two jobs; the same capture goes on in the folder it had.
-        mark = hashlib.sha256(capture.encode()).hexdigest()[:8]
         machine = preferences()
         spec = JobSpec(
-            capture=capture,
-            job=str(jobs_folder() / f"{capture_name(Path(capture))}-{mark}"),
+            capture=self.capture_path,
+            job=self.own_job,
             preset=self.preset,
             device=machine.device if machine else "auto",
             prompts=_by_frame(self.prompts),

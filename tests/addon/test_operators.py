@@ -105,6 +105,8 @@ def test_run_waits_for_the_end_and_names_the_job(backend, scene, capture):
     first = scene.turnaround.job
     assert bpy.ops.turnaround.run() == {"FINISHED"}
     assert scene.turnaround.job == first, "the same capture goes on in the folder it had"
+    scene.turnaround.job = ""
+    assert scene.turnaround.job_folder == first, "an undo does not lose the way to the result"
 
 
 def test_a_failure_is_an_exception_with_stage_cause_and_hint(backend, addon):
