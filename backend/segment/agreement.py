@@ -42,6 +42,10 @@ _FIRMNESS = (0.35, 0.5, 0.8, 1.0)
 _SHARPNESS = (0.3, 0.5, 0.8, 0.9)
 """Belief in where the others' contour runs, by round: the less, the farther the object may reach beyond it."""
 
+_ANCHOR = 1.0
+"""Weight of a frame's first mask, times its confidence and its overlap with the others: agreement must not drift to
+another object, and a first mask that the others deny holds nothing back."""
+
 _DENIAL = (1.5, 2.0, 3.0, 4.0)
 """Largest evidence of a pixel against the object, by round: at first the object's models lack what the masks lack."""
 
@@ -68,6 +72,7 @@ class Scene:
     weights: list[np.ndarray]
     lab: list[np.ndarray]
     smoothness: float
+    first: list[Carried]
 
 
 def agree(
@@ -89,6 +94,7 @@ def agree(
         weights=list(side_by_side(lambda image: contrast_weights(image, smoothness), images)),
         lab=[_small_lab(image) for image in images],
         smoothness=smoothness,
+        first=masks,
     )
     height: float | None = None
     unlike: list[np.ndarray] = []
@@ -233,6 +239,8 @@ def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray, schedule: 
     """Cut frame ``i`` by the log-likelihood ``ratios`` (h, w) and the ``other`` frames' belief (h, w)."""
     place = place_cost(other, np.full_like(other, _SHARPNESS[schedule]))
     doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -1.0, 3.0)
+    anchor = scene.first[i].confidence * overlap(scene.first[i].mask, other)
+    place += np.float32(_ANCHOR * anchor) * place_cost(scene.first[i].mask, np.full_like(other, 0.5))
     cost = place + _FIRMNESS[schedule] * doubt - ratios
     mask = cut(cost.astype(np.float32), scene.weights[i])
     if schedule >= _SETTLED:

@@ -37,7 +37,7 @@ class Options:
     """Pixels of the longer side at which masks are cut, 128 to 4096."""
     smoothness: float = 2.0
     """Price of a pixel of contour against the evidence of a pixel, 0.1 to 20."""
-    rounds: int = 4
+    rounds: int = 3
     """Times the masks are made to agree, 0 to 10; 0 only warps them."""
     voxels: int = 128
     """Voxels along the longest edge of the common hull, 32 to 512."""
