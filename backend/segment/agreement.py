@@ -104,7 +104,8 @@ def agree(
         schedule = min(max(step + len(_TOLERATED) - rounds, 0), len(_TOLERATED) - 1)
         hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[schedule])
         progress((step + 0.2) / rounds)
-        others = list(side_by_side(lambda i, h=hull, v=views: _others(h, v[i], images[i]), range(len(images))))
+        pairs = list(zip(views, images, strict=True))
+        others = list(side_by_side(partial(_others, hull), pairs))
         progress((step + 0.4) / rounds)
         clear = _clear(scene, masks, others, _SURROUND[schedule])
         if height is None or schedule in _PAINTED:
@@ -141,8 +142,9 @@ def carve(
     return make_hull(views, np.array([low, high]), voxels, tolerated), views
 
 
-def _others(hull: Hull, view: View, image: np.ndarray) -> np.ndarray:
-    """Belief of all other frames at the size of ``image`` (h, w, 3), (h, w) float32 in [0, 1]."""
+def _others(hull: Hull, pair: tuple[View, np.ndarray]) -> np.ndarray:
+    """Belief of all other frames in a view, at the size of its image (h, w, 3): (h, w) float32 in [0, 1]."""
+    view, image = pair
     belief = silhouette(hull, view)
     return np.clip(cv2.resize(belief, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
 

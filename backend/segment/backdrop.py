@@ -125,8 +125,8 @@ def paint(
             sums += weight[..., None] * colours
             squares += weight * np.square(colours).sum(-1)
         safe = np.maximum(weights, 1e-6)
-        mean, total = sums / safe[..., None], weights
-        variance = np.maximum(squares / safe - np.square(mean).sum(-1), 0)
+        mean, total = (sums / safe[..., None]).astype(np.float32), weights
+        variance = np.maximum(squares / safe - np.square(mean).sum(-1), 0).astype(np.float32)
     return Backdrop(total=total, mean=mean, variance=variance, height=height)
 
 

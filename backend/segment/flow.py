@@ -14,7 +14,8 @@ def flow_pair(here: np.ndarray, there: np.ndarray, fast: bool = False) -> tuple[
     """Flows from grey ``here`` to ``there`` and back; both (h, w) uint8 of one size."""
     preset = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST if fast else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
     engine = cv2.DISOpticalFlow.create(preset)
-    return engine.calc(here, there, None), engine.calc(there, here, None)
+    start = np.zeros((*here.shape, 2), np.float32)
+    return engine.calc(here, there, start.copy()), engine.calc(there, here, start)
 
 
 def follow(image: np.ndarray, flow: np.ndarray) -> np.ndarray:

@@ -12,10 +12,13 @@ import heapq
 import cv2
 import numpy as np
 
-from .flow import consistency, flow_pair
+from .flow import consistency, flow_pair, follow
 
 _NEAREST = 6
 """Neighbours proposed for a frame by likeness, besides the one before and the one after it in file order."""
+
+_ALIKE = 25.0
+"""Difference of grey values at which two pixels are hardly the same point: shading changes less between neighbours."""
 
 _HOP = 0.15
 """Price of one step of flow besides what the flow loses: every re-cut adds a little error of its own."""
@@ -51,7 +54,7 @@ def carry_order(greys: list[np.ndarray], roots: list[int]) -> list[tuple[int, in
 
 
 def _edges(greys: list[np.ndarray]) -> list[dict[int, float]]:
-    """For every frame its neighbours and the share of the flow to them that does not hold, in [0, 1]."""
+    """For every frame its neighbours and how much of the flow to them is lost, at least 0."""
     count = len(greys)
     tiny = np.array([_tiny(g) for g in greys])
     distance = np.square(tiny[:, None] - tiny[None]).sum(-1) if count <= 400 else None
@@ -73,11 +76,18 @@ def _tiny(grey: np.ndarray) -> np.ndarray:
 
 
 def _loss(here: np.ndarray, there: np.ndarray) -> float:
-    """Share of the picture, weighted towards its middle, whose flow does not hold in both directions."""
+    """What the flow between two pictures loses against what holds in both directions, weighted towards the middle.
+
+    A ratio and not a share: one step between pictures with nothing in common must cost more than several good ones.
+    Smooth flow between unlike pictures may close upon itself, so that grey values must agree as well.
+    """
     if there.shape != here.shape:
         there = cv2.resize(there, here.shape[::-1], interpolation=cv2.INTER_AREA)
-    belief = consistency(*flow_pair(here, there, fast=True))
+    forward, backward = flow_pair(here, there, fast=True)
+    unlike = np.abs(follow(there, forward).astype(np.float32) - here)
+    belief = consistency(forward, backward) * np.exp(-np.square(unlike / _ALIKE))
     height, width = here.shape
     y, x = np.mgrid[:height, :width]
     middle = np.exp(-2.0 * (((x + 0.5) / width - 0.5) ** 2 + ((y + 0.5) / height - 0.5) ** 2) / 0.25)
-    return 1.0 - float((belief * middle).sum() / middle.sum())
+    held = float((belief * middle).sum() / middle.sum())
+    return (1.0 - held) / max(held, 0.02)
