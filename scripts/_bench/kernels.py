@@ -17,7 +17,6 @@ from turnaround.kernels import (
     morphology,
     morphology_reference,
     resize,
-    resize_reference,
 )
 
 REPEATS = 7
@@ -73,7 +72,6 @@ def rows(size: tuple[int, int]) -> Iterator[Row]:
         name="resize_rgba to a half",
         kernel=best(lambda: resize.resize_rgba(rgba, small)),
         floor=(rgba.nbytes + small.nbytes) / speed,
-        twin=best(lambda: resize_reference.resize_rgba(rgba, height // 2, width // 2), 1),
         library=best(lambda: cv2.resize(rgba, (width // 2, height // 2), interpolation=cv2.INTER_AREA)),
         library_name="cv2.resize INTER_AREA (blind to alpha)",
     )
