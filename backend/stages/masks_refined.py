@@ -126,7 +126,7 @@ def _agreed(
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
         return small, Carried(mask=mask, confidence=warped[i][1], method=warped[i][2])
 
-    pairs = []
+    pairs: list[tuple[np.ndarray, Carried]] = []
     for pair in side_by_side(read, range(len(cameras))):
         context.progress(0.1 + 0.1 * len(pairs) / len(cameras), "Reading undistorted images")
         pairs.append(pair)
