@@ -49,6 +49,26 @@ def quaternion_from_rotation(rotation: np.ndarray) -> np.ndarray:
     return q if w >= 0 else -q
 
 
+def quaternions_from_rotations(rotations: np.ndarray) -> np.ndarray:
+    """Unit quaternions (N, 4), (w, x, y, z), of rotation matrices (N, 3, 3) (Shepperd 1978: the largest part first)."""
+    m = np.asarray(rotations, np.float64)
+    trace = np.einsum("nii->n", m)
+    squares = np.stack([trace, m[:, 0, 0], m[:, 1, 1], m[:, 2, 2]], axis=1)
+    squares[:, 0] = 1 + trace
+    squares[:, 1:] = 1 + 2 * squares[:, 1:] - trace[:, None]
+    products = np.zeros((len(m), 4, 4))
+    for k in range(4):
+        products[:, k, k] = squares[:, k]
+    pairs = {
+        (0, 1): m[:, 2, 1] - m[:, 1, 2], (0, 2): m[:, 0, 2] - m[:, 2, 0], (0, 3): m[:, 1, 0] - m[:, 0, 1],
+        (1, 2): m[:, 0, 1] + m[:, 1, 0], (1, 3): m[:, 0, 2] + m[:, 2, 0], (2, 3): m[:, 1, 2] + m[:, 2, 1],
+    }  # fmt: skip
+    for (i, j), value in pairs.items():
+        products[:, i, j] = products[:, j, i] = value
+    rows = products[np.arange(len(m)), squares.argmax(axis=1)]
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
     """The rotation (3, 3) nearest to ``matrix`` (3, 3) in the Frobenius norm (orthogonal Procrustes)."""
     u, _, vt = np.linalg.svd(np.asarray(matrix, np.float64))

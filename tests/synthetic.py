@@ -137,7 +137,9 @@ def scene(
     return Scene(spec, mesh, world, cameras)
 
 
-def run_stages(spec: JobSpec, names: tuple[str, ...], **overrides: object) -> dict[str, object]:
+def run_stages(
+    spec: JobSpec, names: tuple[str, ...], is_cancelled: object = lambda: False, **overrides: object
+) -> dict[str, object]:
     """Run stages on a written job in this process; returns their contexts by name."""
     from turnaround.backend.pipeline import load_stage
     from turnaround.backend.stage import Context
@@ -150,7 +152,7 @@ def run_stages(spec: JobSpec, names: tuple[str, ...], **overrides: object) -> di
         context = Context(
             stage=name, spec=spec, options=stage.Options(**stage_options(name, spec.preset, overrides)),
             workspace=workspace, output=workspace.begin(name),
-            inputs=tuple(i for i in stage.INPUTS if workspace.folder(i).exists()),
+            inputs=tuple(i for i in stage.INPUTS if workspace.folder(i).exists()), is_cancelled=is_cancelled,
         )  # fmt: skip
         stage.run(context)
         workspace.commit(name, {"stage": name, "metrics": context.facts.metrics, "details": context.facts.details})

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from ...protocol import Artefact
-from ..gaussians import Gaussians
 from ..images import read_grey, read_rgb, write_image
 from ..mesh.files import write_glb, write_obj, write_stl
 from ..mesh.placing import spread
@@ -22,6 +21,7 @@ from ..mesh.triangles import Mesh, area
 from ..metrics.held_out import View, held_out_views, scores
 from ..ply import read_ply, table, write_ply
 from ..records import Camera, Cameras, Masks
+from ..splat_files import load, save, transform
 from ..stage import Context
 
 NAME = "export"
@@ -54,8 +54,10 @@ def run(context: Context) -> None:
     context.progress(0.4, "Writing points")
     artefacts += _write_points(context, cameras, mesh, factor, unit)
     if context.has("splats") and "splats" in context.spec.deliverables:
-        splats = Gaussians.load(context.folder("splats") / "splats.ply").scaled(factor)
-        splats.save(context.output / "splats.ply", f"z up, unit {unit}")
+        splats = transform(
+            load(context.folder("splats") / "splats.ply", up="z"), np.diag([factor, factor, factor, 1.0])
+        )
+        save(context.output / "splats.ply", splats, up="z")
         artefacts.append(_artefact(context, "splats", "splats.ply", unit, len(splats)))
     artefacts.append(_write_cameras(context, cameras, factor, unit))
     if context.has("cutouts"):

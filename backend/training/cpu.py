@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from ...kernels.splatting import harmonics
-from ...kernels.splatting.projection import project
-from ...kernels.splatting.render import Rendered, composite, render_backward
+from ...kernels.splatting.render import Rendered, render_backward, render_coloured
 
 
 @dataclass
@@ -32,16 +31,10 @@ class _Rasterise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, means: Any, quats: Any, scales: Any, opacities: Any, coefficients: Any, call: Any) -> Any:
         m, q, s, o, sh = (t.detach().numpy() for t in (means, quats, scales, opacities, coefficients))
-        n = len(m)
-        means2d, depths, conics = np.zeros((n, 2), np.float32), np.zeros(n, np.float32), np.zeros((n, 3), np.float32)
-        extents, compensations = np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
-        project(
-            m, q, s, o, call.camera, call.K, call.width, call.height, call.antialiased,
-            means2d, depths, conics, extents, compensations,
+        rendered, colours = render_coloured(
+            m, q, s, o, sh.reshape(len(m), -1, 3), call.degree, call.camera, call.K, call.width, call.height,
+            call.antialiased,
         )  # fmt: skip
-        colours = np.zeros((n, 3), np.float32)
-        harmonics.colours(m, sh.reshape(n, -1, 3), call.eye, call.degree, extents, colours)
-        rendered = composite(means2d, depths, conics, extents, compensations, o, colours, call.width, call.height)
         call.screen.drawn = rendered.drawn
         ctx.saved = (m, q, s, o, sh, colours, rendered, call)
         return torch.from_numpy(rendered.image)
@@ -99,16 +92,11 @@ def rasterise(
 def render_image(
     arrays: dict[str, np.ndarray], cam_from_world: np.ndarray, K: np.ndarray, width: int, height: int, degree: int
 ) -> Rendered:
-    """Render a model's ``arrays`` (``model.Model.arrays``) without torch; for previews and held-out figures."""
-    m, q = arrays["means"], arrays["quats"]
-    n = len(m)
-    s, o = np.exp(arrays["log_scales"]), 1 / (1 + np.exp(-arrays["logit_opacities"][:, 0]))
-    camera = np.ascontiguousarray(cam_from_world, np.float32)
-    k = np.ascontiguousarray(K, np.float32)
-    eye = (-camera[:3, :3].T @ camera[:3, 3]).astype(np.float32)
-    means2d, depths, conics = np.zeros((n, 2), np.float32), np.zeros(n, np.float32), np.zeros((n, 3), np.float32)
-    extents, compensations = np.zeros((n, 2), np.float32), np.zeros(n, np.float32)
-    project(m, q, s, o, camera, k, width, height, False, means2d, depths, conics, extents, compensations)
-    colours = np.zeros((n, 3), np.float32)
-    harmonics.colours(m, arrays["harmonics"].reshape(n, -1, 3), eye, degree, extents, colours)
-    return composite(means2d, depths, conics, extents, compensations, o, colours, width, height)
+    """Render a model's ``arrays`` (``model.Model.arrays``); for previews and held-out figures."""
+    opacities = 1 / (1 + np.exp(-arrays["logit_opacities"][:, 0]))
+    rendered, _ = render_coloured(
+        arrays["means"], arrays["quats"], np.exp(arrays["log_scales"]), opacities,
+        arrays["harmonics"].reshape(len(opacities), -1, 3), degree,
+        np.ascontiguousarray(cam_from_world, np.float32), np.ascontiguousarray(K, np.float32), width, height,
+    )  # fmt: skip
+    return rendered

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..gaussians import Gaussians
 from ..images import write_image
+from ..splat_files import Splats, from_columns
+from ..splat_files.activations import colour_from_dc, logit_from_opacity, opacity_from_logit
 from ..stage import Context
 from . import checkpoint, rasterisers
 from .cpu import render_image
@@ -44,7 +45,7 @@ class Plan:
     degree: int
 
 
-def train(context: Context, start: Gaussians, plan: Plan) -> Gaussians:
+def train(context: Context, start: Splats, plan: Plan) -> Splats:
     """Train ``start`` on the job's photos; returns the Gaussians of the object. Facts go to ``context.facts``."""
     rasteriser, missing = rasterisers.choose(context.device)
     if missing and context.device == "cuda":
@@ -81,7 +82,7 @@ def train(context: Context, start: Gaussians, plan: Plan) -> Gaussians:
 
 def _run(
     context: Context,
-    start: Gaussians,
+    start: Splats,
     plan: Plan,
     views: list[View],
     rasteriser: rasterisers.Numba | rasterisers.Gsplat,
@@ -95,6 +96,8 @@ def _run(
     else:
         context.log.info("splats: training goes on from step %d", state.step)
     trainer = Trainer(state, views, plan.schedule, Rates(), rasteriser)
+    if not state.history:
+        trainer.score()
     shown = saved = time.monotonic()
 
     def report(trainer: Trainer) -> None:
@@ -138,15 +141,14 @@ def _preview(context: Context, trainer: Trainer) -> Path:
     return path
 
 
-def _model(start: Gaussians, degree: int, device: str) -> Model:
+def _model(start: Splats, degree: int, device: str) -> Model:
     """The start as the trainer's tensors; its opacities are held below 0.9 so that they can still move."""
-    held = np.clip(start.opacities, 0.01, 0.9)
-    return model_from_arrays(
-        start.means, np.log(start.scales), start.quats, np.log(held / (1 - held)), start.colours, degree, device
-    )
+    held = np.clip(opacity_from_logit(start.opacities), 0.01, 0.9)
+    colours = colour_from_dc(start.sh[:, 0])
+    return model_from_arrays(start.means, start.scales, start.quats, logit_from_opacity(held), colours, degree, device)
 
 
-def _cleaned(trainer: Trainer, views: list[View]) -> Gaussians:
+def _cleaned(trainer: Trainer, views: list[View]) -> Splats:
     """The trained Gaussians without those that the masks disown."""
     arrays = trainer.state.model.arrays()
     opacities = 1 / (1 + np.exp(-arrays["logit_opacities"][:, 0]))
@@ -154,13 +156,9 @@ def _cleaned(trainer: Trainer, views: list[View]) -> Gaussians:
     if not keep.any():
         keep[:] = True
     quats = arrays["quats"] / np.linalg.norm(arrays["quats"], axis=1, keepdims=True)
-    return Gaussians(
-        arrays["means"][keep],
-        quats[keep],
-        np.exp(arrays["log_scales"])[keep],
-        opacities[keep],
-        np.ascontiguousarray(arrays["harmonics"].reshape(len(keep), -1, 3)[keep]),
-    )
+    harmonics = arrays["harmonics"].reshape(len(keep), -1, 3)
+    columns = (arrays["means"], quats, arrays["log_scales"], arrays["logit_opacities"][:, 0], harmonics)
+    return from_columns(*(column[keep] for column in columns))
 
 
 def _write_history(path: Path, state: State) -> None:

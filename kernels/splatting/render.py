@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import TILE
+from . import TILE, harmonics
 from .blending import blend
 from .blending_backward import SCREEN, blend_backward, gather
 from .projection import project
@@ -84,6 +84,33 @@ def render(
         means2d, depths, conics, extents, compensations,
     )  # fmt: skip
     return composite(means2d, depths, conics, extents, compensations, opacities, features, width, height)
+
+
+def render_coloured(
+    means: np.ndarray,
+    quats: np.ndarray,
+    scales: np.ndarray,
+    opacities: np.ndarray,
+    coefficients: np.ndarray,
+    degree: int,
+    cam_from_world: np.ndarray,
+    K: np.ndarray,
+    width: int,
+    height: int,
+    antialiased: bool = False,
+) -> tuple[Rendered, np.ndarray]:
+    """Render Gaussians coloured by harmonics (N, B, 3) up to ``degree``: the picture, and the colours (N, 3) seen."""
+    n = len(means)
+    eye = -cam_from_world[:3, :3].T @ cam_from_world[:3, 3]
+    means2d, depths, conics, extents, compensations = _zeros(n, 2), _zeros(n), _zeros(n, 3), _zeros(n, 2), _zeros(n)
+    project(
+        means, quats, scales, opacities, cam_from_world, K, width, height, antialiased,
+        means2d, depths, conics, extents, compensations,
+    )  # fmt: skip
+    colours = _zeros(n, 3)
+    harmonics.colours(means, coefficients, eye.astype(np.float32), degree, extents, colours)
+    seen = composite(means2d, depths, conics, extents, compensations, opacities, colours, width, height)
+    return seen, colours
 
 
 def composite(

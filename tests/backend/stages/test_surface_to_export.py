@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Surface, splats and export on objects whose cameras, masks and shape are known exactly."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -8,15 +9,15 @@ import numpy as np
 import pytest
 from turnaround.backend.errors import PipelineError
 from turnaround.backend.evaluate import evaluate, mesh_figures
-from turnaround.backend.gaussians import Gaussians
 from turnaround.backend.images import read_rgb
 from turnaround.backend.mesh.triangles import Mesh
 from turnaround.backend.ply import read_ply
 from turnaround.backend.records import Cameras
+from turnaround.backend.splat_files import load as load_splats
 from turnaround.protocol import AXES, METRICS, Artefact
 
 trimesh = pytest.importorskip("trimesh")
-SMALL = {"surface.resolution": 56, "splats.count": 3000, "export.points": 2000}
+SMALL = {"surface.resolution": 56, "splats.count": 3000, "splats.method": "untrained", "export.points": 2000}
 
 
 def chamfer(scene):
@@ -60,7 +61,7 @@ def test_the_surfaces_colours_are_the_photos(finished):
 
 def test_splats_lie_flat_on_the_surface(finished):
     scene, contexts = finished
-    splats = Gaussians.load(Path(scene.spec.job) / "05_splats" / "splats.ply")
+    splats = load_splats(Path(scene.spec.job) / "05_splats" / "splats.ply", up="z")
     assert abs(len(splats) - 3000) < 300
     assert len(splats) == contexts["splats"].facts.details["count"]
     assert contexts["splats"].facts.method == "surface-placed"
@@ -129,10 +130,39 @@ def test_a_known_length_scales_everything_alike(finished, synthetic):
     point = np.array([[0.1, -0.05, 0.3]])
     for one, other in zip(cameras.cameras, metric.cameras, strict=True):
         np.testing.assert_allclose(one.project(point)[0], other.project(point * factor)[0], atol=1e-6)
-    splats = Gaussians.load(job / "05_splats" / "splats.ply")
-    np.testing.assert_allclose(
-        Gaussians.load(job / "07_export" / "splats.ply").scales, splats.scales * factor, rtol=1e-4
-    )
+    splats, scaled = (load_splats(job / folder / "splats.ply", up="z") for folder in ("05_splats", "07_export"))
+    np.testing.assert_allclose(scaled.scales, splats.scales + np.log(factor), atol=1e-4)
+    np.testing.assert_allclose(scaled.means, splats.means * factor, atol=1e-6)
+
+
+def test_training_improves_on_the_start_and_goes_on_where_it_was_stopped(finished, synthetic):
+    pytest.importorskip("torch", reason="training needs torch")
+    from turnaround.backend.errors import JobCancelled
+    from turnaround.backend.training import checkpoint, session
+
+    scene, _ = finished
+    job = Path(scene.spec.job)
+    options = SMALL | {"splats.method": "trained", "splats.steps": 120, "splats.minutes": 0.0, "splats.side": 200}
+    kept = session.CHECKPOINT_SECONDS
+    session.CHECKPOINT_SECONDS = 0.0
+    try:
+        calls = iter(range(10_000))
+        with pytest.raises(JobCancelled):
+            synthetic.run_stages(scene.spec, ("splats",), is_cancelled=lambda: next(calls) > 80, **options)
+        assert (job / session.CHECKPOINT).exists()
+    finally:
+        session.CHECKPOINT_SECONDS = kept
+    facts = synthetic.run_stages(scene.spec, ("splats",), **options)["splats"].facts
+    assert facts.method == "trained-numba"
+    assert facts.details["steps"] == 120
+    assert facts.details["count"] <= 3000
+    with (job / "05_splats" / "history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    assert float(history[-1]["psnr"]) > float(history[0]["psnr"]) + 1
+    assert float(history[-1]["iou"]) > 0.95
+    assert facts.metrics["splats_psnr"] > 26
+    assert not (job / session.CHECKPOINT).exists()
+    assert checkpoint.load(job / "nothing", "", "cpu") is None
 
 
 @pytest.mark.parametrize("bad", ["half", "empty", "everything", "none of it"])
