@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import runtime
+from . import runtime, viewport
 from .preferences import PACKAGE, backend_python
 from .properties import settings_of
 from .session import State
@@ -130,7 +130,8 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
         name="Set Up Scene",
         description=(
             "On the first import, give renders the size of the first camera's photo, make it the scene's camera, and "
-            "use the Standard view transform, which shows the photos' colours unchanged"
+            "use the Standard view transform, which shows the photos' colours unchanged; let the 3D views show the "
+            "object in its colours"
         ),
         default=True,
         options={"SKIP_SAVE"},
@@ -167,6 +168,8 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
                 item.select_set(False)
             imported.root.select_set(True)
             context.view_layer.objects.active = imported.root
+            if self.set_up_scene and imported.objects:
+                viewport.show(context, next(iter(imported.objects.values())))
         self.report({"INFO"}, imported.summary())
         return {"FINISHED"}
 
