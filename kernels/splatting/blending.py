@@ -75,7 +75,7 @@ def is_finished(transmittance):
 
 
 @serial
-def _weigh(t, weights, start, u, v, a, b, c, o):
+def weigh(t, weights, start, u, v, a, b, c, o):
     """Weights of one Gaussian at consecutive pixels of a tile, from pixel ``start`` on; advances ``t``.
 
     ``u``, ``v``: the mean, relative to the centre of the tile's top left pixel.
@@ -116,7 +116,7 @@ def _blend_tile(left, top, ids, means2d, conics, extents, opacities, features, t
         start, stop = first * TILE, last * TILE
         u, v = means2d[i, 0] - (left + _HALF), means2d[i, 1] - (top + _HALF)
         w = weights[start:stop]
-        _weigh(t[start:stop], w, start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
+        weigh(t[start:stop], w, start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
         for d in range(channels):
             add_scaled(sums[d, start:stop], w, features[i, d])
         add_scaled(sums[channels, start:stop], w, _ONE)

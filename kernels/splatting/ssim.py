@@ -3,7 +3,9 @@
 
 Zero padding, as in the splatting literature. Separable and fused: per channel five horizontally filtered maps (x, y,
 x^2, y^2, xy) are kept in a small ring of rows and filtered vertically as soon as eleven rows are there; the three maps
-of the backward pass (dL/dmu, dL/dE[x^2], dL/dE[xy]) take the same route. The twin is ``ssim_reference.py``.
+of the backward pass (dL/dmu, dL/dE[x^2], dL/dE[xy]) take the same route. What is shared out is a channel's band of
+rows; its height is fixed, and a row's sums do not depend on it, so any number of threads gives the same bits. The twin
+is ``ssim_reference.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from numba import prange
 from .._jit import parallel, serial
 
 RADIUS = 5
+SPAN = 2 * RADIUS + 1
+BAND = 64
+"""Rows of a band: its ten rows of overlap with its neighbours are filtered twice, an eighth of the work."""
 WINDOW = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
 WINDOW = (WINDOW / WINDOW.sum()).astype(np.float32)
 C1 = np.float32(0.01**2)
@@ -28,7 +33,7 @@ def _filter_row(padded, out):
     """Horizontal filter: ``padded`` (W + 2 RADIUS,) to ``out`` (W,)."""
     n = out.shape[0]
     out[:] = _ZERO
-    for k in range(2 * RADIUS + 1):
+    for k in range(SPAN):
         part = padded[k : k + n]
         weight = WINDOW[k]
         for x in range(n):
@@ -83,6 +88,55 @@ def _similarity_of_row(moments, weight, value, v_mu, v_xx, v_xy):
         v_xy[x] = g * _TWO * a * scale
 
 
+@serial
+def _band_of_map(image, truth, weight, low, high, values, gradients):
+    """Rows ``low`` to ``high`` of one channel's ``values`` (H, W) and of its three ``gradients`` (3, H, W)."""
+    height, width = image.shape
+    padded = np.zeros(width + 2 * RADIUS, np.float32)
+    ring = np.zeros((SPAN, 5, width), np.float32)
+    moments = np.zeros((5, width), np.float32)
+    value = np.zeros(width, np.float32)
+    for y in range(max(low - RADIUS, 0), high + RADIUS):
+        if y < height:
+            _moments_of_row(image[y], truth[y], padded, ring[y % SPAN])
+        row = y - RADIUS
+        if row < low:
+            continue
+        moments[:] = _ZERO
+        for k in range(SPAN):
+            source = row + k - RADIUS
+            if 0 <= source < height:
+                for m in range(5):
+                    _add_row(moments[m], ring[source % SPAN, m], WINDOW[k])
+        _similarity_of_row(moments, weight[row], value, gradients[0, row], gradients[1, row], gradients[2, row])
+        values[row] = value
+
+
+@serial
+def _band_of_gradient(image, truth, gradients, low, high, v_image):
+    """Rows of one channel's ``v_image`` = F[v_mu] + 2 x F[v_xx] + y F[v_xy], F the filter, which is symmetric."""
+    height, width = image.shape
+    padded = np.zeros(width + 2 * RADIUS, np.float32)
+    ring = np.zeros((SPAN, 3, width), np.float32)
+    sums = np.zeros((3, width), np.float32)
+    for y in range(max(low - RADIUS, 0), high + RADIUS):
+        if y < height:
+            for m in range(3):
+                padded[RADIUS : RADIUS + width] = gradients[m, y]
+                _filter_row(padded, ring[y % SPAN, m])
+        row = y - RADIUS
+        if row < low:
+            continue
+        sums[:] = _ZERO
+        for k in range(SPAN):
+            source = row + k - RADIUS
+            if 0 <= source < height:
+                for m in range(3):
+                    _add_row(sums[m], ring[source % SPAN, m], WINDOW[k])
+        for x in range(width):
+            v_image[row, x] = sums[0, x] + _TWO * image[row, x] * sums[1, x] + truth[row, x] * sums[2, x]
+
+
 @parallel
 def ssim(image, truth, weight, values, v_image):
     """Write ``values`` (H, W, C), the SSIM map, and ``v_image`` (H, W, C), the gradient of sum(weight * map) by image.
@@ -90,53 +144,13 @@ def ssim(image, truth, weight, values, v_image):
     ``image``, ``truth`` (H, W, C) float32 in [0, 1]; ``weight`` (H, W) float32, for instance 1 / (3 H W) in the mask.
     """
     height, width, channels = image.shape
-    for c in prange(channels):
-        span = 2 * RADIUS + 1
-        padded = np.zeros(width + 2 * RADIUS, np.float32)
-        ring = np.zeros((span, 5, width), np.float32)
-        moments = np.zeros((5, width), np.float32)
-        value = np.zeros(width, np.float32)
-        gradients = np.zeros((3, height, width), np.float32)
-        for y in range(height + RADIUS):
-            slot = y % span
-            if y < height:
-                _moments_of_row(image[y, :, c], truth[y, :, c], padded, ring[slot])
-            else:
-                ring[slot] = _ZERO
-            row = y - RADIUS
-            if row < 0:
-                continue
-            moments[:] = _ZERO
-            for k in range(span):
-                source = row + k - RADIUS
-                if 0 <= source < height:
-                    for m in range(5):
-                        _add_row(moments[m], ring[source % span, m], WINDOW[k])
-            _similarity_of_row(moments, weight[row], value, gradients[0, row], gradients[1, row], gradients[2, row])
-            values[row, :, c] = value
-        _gradient_of_channel(image[:, :, c], truth[:, :, c], gradients, padded, ring, v_image[:, :, c])
-
-
-@serial
-def _gradient_of_channel(image, truth, gradients, padded, ring, v_image):
-    """Filter the three gradient maps back: v_image = F[v_mu] + 2 x F[v_xx] + y F[v_xy], F symmetric."""
-    height, width = image.shape
-    span = 2 * RADIUS + 1
-    sums = np.zeros((3, width), np.float32)
-    padded[:] = _ZERO
-    for y in range(height + RADIUS):
-        if y < height:
-            for m in range(3):
-                padded[RADIUS : RADIUS + width] = gradients[m, y]
-                _filter_row(padded, ring[y % span, m])
-        row = y - RADIUS
-        if row < 0:
-            continue
-        sums[:] = _ZERO
-        for k in range(span):
-            source = row + k - RADIUS
-            if 0 <= source < height:
-                for m in range(3):
-                    _add_row(sums[m], ring[source % span, m], WINDOW[k])
-        for x in range(width):
-            v_image[row, x] = sums[0, x] + _TWO * image[row, x] * sums[1, x] + truth[row, x] * sums[2, x]
+    bands = (height + BAND - 1) // BAND
+    gradients = np.zeros((channels, 3, height, width), np.float32)
+    for job in prange(channels * bands):
+        c, low = job // bands, job % bands * BAND
+        high = min(low + BAND, height)
+        _band_of_map(image[:, :, c], truth[:, :, c], weight, low, high, values[:, :, c], gradients[c])
+    for job in prange(channels * bands):
+        c, low = job // bands, job % bands * BAND
+        high = min(low + BAND, height)
+        _band_of_gradient(image[:, :, c], truth[:, :, c], gradients[c], low, high, v_image[:, :, c])

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from turnaround.kernels.splatting import ssim as module
 from turnaround.kernels.splatting.ssim import ssim
 from turnaround.kernels.splatting.ssim_reference import ssim_map
 
@@ -33,3 +34,27 @@ def test_equal_images_are_perfectly_similar():
     ssim(image, image, np.ones(image.shape[:2], np.float32), values, gradient)
     assert values.min() > 1 - 1e-4
     assert np.abs(gradient).max() < 2e-2
+
+
+def test_bands_and_threads_do_not_change_a_bit():
+    import numba
+
+    random = np.random.default_rng(1)
+    image, truth = (random.uniform(0, 1, (2 * module.BAND + 7, 33, 3)).astype(np.float32) for _ in range(2))
+    weight = random.uniform(0, 1, image.shape[:2]).astype(np.float32)
+    results = []
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        values, gradient = np.zeros_like(image), np.zeros_like(image)
+        ssim(image, truth, weight, values, gradient)
+        results.append((values, gradient))
+    assert np.array_equal(results[0][0], results[1][0])
+    assert np.array_equal(results[0][1], results[1][1])
+    # Rows far from the other bands must be those of a picture that ends there, or begins there, within one band.
+    assert np.abs(results[0][0] - ssim_map(image, truth)).max() < 1e-4
+    part = np.ascontiguousarray(image[: module.BAND - 3])
+    values, gradient = np.zeros_like(part), np.zeros_like(part)
+    ssim(part, np.ascontiguousarray(truth[: module.BAND - 3]), weight[: module.BAND - 3], values, gradient)
+    inner = slice(0, module.BAND - 3 - 2 * module.RADIUS)
+    assert np.array_equal(values[inner], results[0][0][inner])
+    assert np.array_equal(gradient[inner], results[0][1][inner])

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Depth and orientation of what Gaussians show: what a mesh, a mask or an import at the right distance is made from.
+
+*Expected* depth and normals are features like colours, blended with the same weights; the *median* depth is that of the
+Gaussian at which half of the light is gone (transmittance crosses 1/2), which, unlike a mean, never lies in the empty
+space between a front and a back. The twins are in ``depth_reference.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import prange
+
+from .._jit import parallel, serial
+from . import TILE
+from .blending import CHECK_EVERY, blend, is_finished, rows_reached, weigh
+from .projection import rotation_from_quat
+from .render import Rendered
+
+_HALF = np.float32(0.5)
+_ZERO = np.float32(0.0)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What each pixel looks at. Depths along the optical axis, in the world's unit; 0 where there is nothing.
+
+    ``expected`` (H, W) mean depth by weight (0 where alpha is 0); ``median`` (H, W), 0 where alpha stays below 1/2;
+    ``normals`` (H, W, 3) of unit length in the camera's axes, towards the camera, 0 where alpha is 0; ``alpha`` (H, W).
+    """
+
+    expected: np.ndarray
+    median: np.ndarray
+    normals: np.ndarray
+    alpha: np.ndarray
+
+
+def geometry(rendered: Rendered, means: np.ndarray, quats: np.ndarray, scales: np.ndarray, camera: np.ndarray):
+    """``Geometry`` of what ``render`` drew of these Gaussians; ``camera`` is ``cam_from_world`` (4, 4) float32."""
+    r = rendered
+    height, width = r.image.shape[:2]
+    features = np.zeros((len(means), 4), np.float32)
+    features[:, 0] = r.depths
+    normals_in_camera(means, quats, scales, camera, features[:, 1:])
+    image, median = np.zeros((height, width, 5), np.float32), np.zeros((height, width), np.float32)
+    blend(r.means2d, r.conics, r.extents, r.opacities, features, r.starts, r.ids, r.tile_order, image)
+    median_depth(r.means2d, r.conics, r.extents, r.opacities, r.depths, r.starts, r.ids, r.tile_order, median)
+    alpha = image[..., 4]
+    expected = image[..., 0] / np.where(alpha > 0, alpha, np.inf)
+    length = np.linalg.norm(image[..., 1:4], axis=2)
+    return Geometry(expected, median, image[..., 1:4] / np.where(length > 0, length, np.inf)[..., None], alpha)
+
+
+@parallel
+def normals_in_camera(means, quats, scales, cam_from_world, normals):
+    """Write ``normals`` (N, 3): each Gaussian's thinnest axis, in the camera's axes, turned towards the camera."""
+    w, t = cam_from_world[:3, :3].copy(), cam_from_world[:3, 3].copy()
+    for i in prange(means.shape[0]):
+        axis = 0
+        for k in (1, 2):
+            if scales[i, k] < scales[i, axis]:
+                axis = k
+        r = rotation_from_quat(quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3])
+        x, y, z = (r[0], r[3], r[6]) if axis == 0 else ((r[1], r[4], r[7]) if axis == 1 else (r[2], r[5], r[8]))
+        towards = _ZERO
+        for row in range(3):
+            normals[i, row] = w[row, 0] * x + w[row, 1] * y + w[row, 2] * z
+            place = w[row, 0] * means[i, 0] + w[row, 1] * means[i, 1] + w[row, 2] * means[i, 2] + t[row]
+            towards += normals[i, row] * place
+        if towards > 0.0:
+            for row in range(3):
+                normals[i, row] = -normals[i, row]
+
+
+@serial
+def _median_of_tile(left, top, ids, means2d, conics, extents, opacities, depths, t, weights, median):
+    """Write ``median`` (TILE * TILE,), one tile's; stops when nothing more can cross."""
+    for k in range(ids.shape[0]):
+        if k % CHECK_EVERY == 0 and is_finished(t):
+            return
+        i = ids[k]
+        first, last = rows_reached(means2d[i, 1], extents[i, 1], top)
+        start, stop = first * TILE, last * TILE
+        u, v = means2d[i, 0] - (left + _HALF), means2d[i, 1] - (top + _HALF)
+        inside, found = t[start:stop], median[start:stop]
+        weigh(inside, weights[start:stop], start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
+        for p in range(inside.shape[0]):
+            # A pixel that ended has transmittance 0 without this Gaussian having hidden anything: its weight is 0.
+            crossed = weights[start + p] > _ZERO and inside[p] <= _HALF
+            if crossed:
+                found[p] = depths[i]
+                inside[p] = _ZERO
+
+
+@parallel
+def median_depth(means2d, conics, extents, opacities, depths, starts, ids, tile_order, median):
+    """Write ``median`` (H, W): the depth of the Gaussian at which transmittance falls to 1/2 or less.
+
+    0 where it never does. Arguments as ``blending.blend``'s; ``depths`` (N,).
+    """
+    height, width = median.shape
+    columns = (width + TILE - 1) // TILE
+    for job in prange(tile_order.shape[0]):
+        tile = tile_order[job]
+        x0, y0 = tile % columns * TILE, tile // columns * TILE
+        found = np.zeros(TILE * TILE, np.float32)
+        _median_of_tile(
+            np.float32(x0), np.float32(y0), ids[starts[tile] : starts[tile + 1]],
+            means2d, conics, extents, opacities, depths,
+            np.ones(TILE * TILE, np.float32), np.zeros(TILE * TILE, np.float32), found,
+        )  # fmt: skip
+        for y in range(min(TILE, height - y0)):
+            for x in range(min(TILE, width - x0)):
+                median[y0 + y, x0 + x] = found[y * TILE + x]
