@@ -216,7 +216,9 @@ OPTIONS: tuple[Option, ...] = (
     _option("splats.degree", 3, "", "degree of the spherical harmonics", (0, 3)),
     _option("splats.spread", 0.6, "", "standard deviation over the distance to the neighbours", (0.1, 3)),
     _option("splats.thickness", 0.2, "", "thinnest axis over the mean of the other two", (0.01, 1)),
-    _option("splats.opacity", 0.95, "", "opacity of every Gaussian", (0.05, 0.99)),
+    _option("splats.strategy", "mcmc", "", "how Gaussians are placed", choices=("mcmc", "classical")),
+    _option("splats.outside", "empty", "", "what masks say of their outside", choices=("empty", "unknown")),
+    _option("splats.poses", False, "", "refine the cameras as well, for the splats alone"),
     _option("export.points", (20_000, 50_000, 100_000), "points", "coloured points of the surface", (100, 5_000_000)),
 )
 # fmt: on

@@ -27,7 +27,9 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "splats"
-VERSION = 2
+VERSION = 3
+OPACITY = 0.95
+"""Of every Gaussian before training."""
 INPUTS = ("cameras", "masks_refined", "surface")
 OUTPUTS = ("splats.ply", "splats.json")
 SPEC: tuple[str, ...] = ("seed", "deterministic", "device")
@@ -46,7 +48,9 @@ class Options:
     degree: int = 3  # of the spherical harmonics, 0 to 3
     spread: float = 0.6  # standard deviation in the surface over the distance to the neighbours, 0.1 to 3
     thickness: float = 0.2  # standard deviation along the normal over that in the surface, 0.01 to 1
-    opacity: float = 0.95  # of every Gaussian before training, 0.05 to 0.99
+    strategy: str = "mcmc"  # how Gaussians are placed while training: mcmc, classical
+    outside: str = "empty"  # what masks say of their outside: empty, unknown
+    poses: bool = False  # refine the cameras as well, for the splats alone
 
 
 def run(context: Context) -> None:
@@ -90,8 +94,12 @@ def _trained(context: Context, start: Splats) -> Splats:
         cap=options.count,
         deterministic=context.spec.deterministic,
         seed=context.spec.seed,
+        strategy=options.strategy,
+        poses=options.poses,
     )
-    return train(context, start, Plan(schedule=schedule, side=options.side, band=options.band, degree=options.degree))
+    meaning = {"empty": "segment", "unknown": "ignore"}[options.outside]
+    plan = Plan(schedule=schedule, side=options.side, band=options.band, degree=options.degree, meaning=meaning)
+    return train(context, start, plan)
 
 
 def _placed(context: Context, mesh: Mesh, count: int) -> tuple[Splats, int]:
@@ -104,7 +112,7 @@ def _placed(context: Context, mesh: Mesh, count: int) -> tuple[Splats, int]:
     # Where no photo looks, the mesh's own colours, which were filled in from around.
     of_mesh = np.einsum("nk,nkc->nc", weights, mesh.colours[mesh.faces[face]].astype(np.float64))
     colours = np.where(seen[:, None], colours, of_mesh) / 255.0
-    opacities = np.full(len(points), options.opacity)
+    opacities = np.full(len(points), OPACITY)
     splats = from_columns(
         points,
         quaternions_from_rotations(axes),

@@ -17,7 +17,8 @@ import torch
 from .model import NAMES, Model
 from .trainer import State
 
-VERSION = 1
+VERSION = 2
+VIEWS = ("exposures", "exposure_moments", "poses", "pose_moments")
 
 
 def save(path: Path, state: State, key: str) -> None:
@@ -34,7 +35,8 @@ def save(path: Path, state: State, key: str) -> None:
         "seconds": state.seconds,
         "history": state.history,
     }
-    arrays |= {"exposures": state.exposures, "exposure_moments": state.exposure_moments}
+    arrays |= {name: getattr(state, name) for name in VIEWS}
+    arrays["pull"] = state.pull.cpu().numpy()
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     temporary = path.with_name(path.name + ".partial")
     with temporary.open("wb") as file:
@@ -54,9 +56,10 @@ def load(path: Path, key: str, device: str) -> State | None:
             {n: torch.tensor(arrays[f"{part}_{n}"], device=device) for n in NAMES}
             for part in ("value", "first", "second")
         ]
+        exposures, exposure_moments, poses, pose_moments = (arrays[name] for name in VIEWS)
+        pull = torch.tensor(arrays["pull"], device=device)
     except (FileNotFoundError, zipfile.BadZipFile, ValueError, KeyError, EOFError):
         return None
     model = Model(tensors[0], facts["degree"], tensors[1], tensors[2])
-    return State(
-        model, arrays["exposures"], arrays["exposure_moments"], facts["step"], facts["seconds"], facts["history"]
-    )
+    of_views = (exposures, exposure_moments, poses, pose_moments)
+    return State(model, *of_views, pull, facts["step"], facts["seconds"], facts["history"])

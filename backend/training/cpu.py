@@ -29,7 +29,9 @@ class _Rasterise(torch.autograd.Function):
     """Forward and backward of the kernels; saves numpy views of the inputs, not copies."""
 
     @staticmethod
-    def forward(ctx: Any, means: Any, quats: Any, scales: Any, opacities: Any, coefficients: Any, call: Any) -> Any:
+    def forward(
+        ctx: Any, means: Any, quats: Any, scales: Any, opacities: Any, coefficients: Any, camera: Any, call: Any
+    ) -> Any:
         m, q, s, o, sh = (t.detach().numpy() for t in (means, quats, scales, opacities, coefficients))
         rendered, colours = render_coloured(
             m, q, s, o, sh.reshape(len(m), -1, 3), call.degree, call.camera, call.K, call.width, call.height,
@@ -43,15 +45,33 @@ class _Rasterise(torch.autograd.Function):
     def backward(ctx: Any, *v: Any) -> Any:
         m, q, s, o, sh, colours, rendered, call = ctx.saved
         v_image = np.ascontiguousarray(v[0].numpy())
-        g = render_backward(rendered, v_image, m, q, s, o, colours, call.camera, call.K, call.antialiased)
+        with_camera = ctx.needs_input_grad[5]
+        g = render_backward(
+            rendered, v_image, m, q, s, o, colours, call.camera, call.K, call.antialiased, with_camera=with_camera
+        )
         v_sh = np.zeros_like(sh)
+        by_place = g.means.copy() if with_camera else None
         harmonics.colours_backward(
             m, sh.reshape(len(m), -1, 3), call.eye, call.degree, rendered.extents,
             colours, g.features, v_sh.reshape(len(m), -1, 3), g.means,
         )  # fmt: skip
         call.screen.means2d_gradient = g.means2d
         gradients = (g.means, g.quats, g.scales, g.opacities, v_sh)
-        return (*(torch.from_numpy(x) for x in gradients), None)
+        v_camera = _camera_gradient(g.camera, call.camera, (by_place - g.means).sum(0)) if with_camera else None
+        return (*(torch.from_numpy(x) for x in gradients), v_camera, None)
+
+
+def _camera_gradient(v_upper: np.ndarray, camera: np.ndarray, v_eye: np.ndarray) -> torch.Tensor:
+    """Gradient (4, 4) by ``cam_from_world``: through places on screen, and through the eye that colours depend on.
+
+    With eye = -R^T t: dL/dR = -t v_eye^T and dL/dt = -R v_eye. ``v_eye`` is minus the sum of the means' gradients by
+    direction, since a direction is mean minus eye.
+    """
+    v_camera = np.zeros((4, 4), np.float32)
+    v_camera[:3] = v_upper
+    v_camera[:3, :3] -= np.outer(camera[:3, 3], v_eye)
+    v_camera[:3, 3] -= camera[:3, :3] @ v_eye
+    return torch.from_numpy(v_camera)
 
 
 @dataclass
@@ -74,19 +94,22 @@ def rasterise(
     scales: torch.Tensor,
     opacities: torch.Tensor,
     coefficients: torch.Tensor,
-    cam_from_world: np.ndarray,
+    cam_from_world: torch.Tensor,
     K: np.ndarray,
     width: int,
     height: int,
     degree: int,
     antialiased: bool = False,
 ) -> tuple[torch.Tensor, Screen]:
-    """Image (H, W, 4) of colour over nothing and alpha, and where Gaussians fell; ``coefficients`` (N, K * 3)."""
-    camera = np.ascontiguousarray(cam_from_world, np.float32)
+    """Image (H, W, 4) of colour over nothing and alpha, and where Gaussians fell; ``coefficients`` (N, K * 3).
+
+    ``cam_from_world`` (4, 4) float32 may ask for its gradient too.
+    """
+    camera = np.ascontiguousarray(cam_from_world.detach().numpy(), np.float32)
     eye = (-camera[:3, :3].T @ camera[:3, 3]).astype(np.float32)
     screen = Screen(np.zeros(0, bool))
     call = _Call(camera, np.ascontiguousarray(K, np.float32), eye, width, height, degree, antialiased, screen)
-    return _Rasterise.apply(means, quats, scales, opacities, coefficients, call), screen
+    return _Rasterise.apply(means, quats, scales, opacities, coefficients, cam_from_world, call), screen
 
 
 def render_image(

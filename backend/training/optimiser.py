@@ -14,7 +14,10 @@ from .model import NAMES, Model
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Learning rates. ``means`` is in units of the cameras' extent and falls to ``means_end``, exponentially."""
+    """Learning rates. ``means`` is in units of the cameras' extent and falls to ``means_end``, exponentially.
+
+    ``poses``: of a camera's correction, in radians and in units of the extent; falls to a hundredth.
+    """
 
     means: float = 1.6e-4
     means_end: float = 1.6e-6
@@ -23,6 +26,7 @@ class Rates:
     logit_opacities: float = 5e-2
     harmonics: float = 2.5e-3
     harmonics_rest: float = 2.5e-3 / 20
+    poses: float = 1e-3
 
     def at(self, fraction: float, extent: float, coefficients: int) -> dict[str, np.ndarray]:
         """Rates per column at ``fraction`` [0, 1] of the training."""
@@ -58,3 +62,11 @@ def step_adam(
         value.sub_(torch.where(rows, move, torch.zeros_like(move)))
         first.copy_(torch.where(rows, m, first))
         second.copy_(torch.where(rows, v, second))
+
+
+def step_row(values: np.ndarray, moments: np.ndarray, row: int, gradient: np.ndarray, rate: float, step: int) -> None:
+    """Adam on ``values[row]`` alone, with ``moments`` (2, *values.shape); ``step`` counts this row's steps from 1."""
+    first, second = moments[0, row], moments[1, row]
+    first += 0.1 * (gradient - first)
+    second += 0.001 * (gradient**2 - second)
+    values[row] -= rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-12)

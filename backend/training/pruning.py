@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .views import View
+from .views import View, pixels_of
 
 
 def outside_votes(means: np.ndarray, views: list[View], pixels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,11 +18,7 @@ def outside_votes(means: np.ndarray, views: list[View], pixels: int) -> tuple[np
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     for view in views:
         mask = cv2.dilate((view.photo[..., 3] > 0.5).astype(np.uint8), element)
-        in_camera = means @ view.cam_from_world[:3, :3].T + view.cam_from_world[:3, 3]
-        depth = np.maximum(in_camera[:, 2], 1e-9)
-        x = np.floor(view.K[0, 0] * in_camera[:, 0] / depth + view.K[0, 2]).astype(np.int64)
-        y = np.floor(view.K[1, 1] * in_camera[:, 1] / depth + view.K[1, 2]).astype(np.int64)
-        inside = (in_camera[:, 2] > 0) & (x >= 0) & (x < mask.shape[1]) & (y >= 0) & (y < mask.shape[0])
+        x, y, inside = pixels_of(means, view)
         seen += inside
         outside[inside] += mask[y[inside], x[inside]] == 0
     return seen, outside

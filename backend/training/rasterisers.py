@@ -24,12 +24,15 @@ class Rasteriser(Protocol):
     device: str
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: np.ndarray, K: np.ndarray, size: tuple[int, int], degree: int
+        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
     ) -> tuple[torch.Tensor, Any]:
-        """``leaves`` as ``Model.values``, with gradients; ``size`` (width, height)."""
+        """``leaves`` as ``Model.values``, with gradients; ``camera`` (4, 4) on the device; ``size`` (width, height)."""
 
     def drawn(self, info: Any) -> np.ndarray:
         """Which Gaussians (N,) bool took part, from the second value of ``draw``."""
+
+    def screen_gradient(self, info: Any) -> torch.Tensor:
+        """After the backward pass: gradient (N, 2) by the means on screen, in pixels; 0 where not drawn."""
 
 
 class Numba:
@@ -39,7 +42,7 @@ class Numba:
     device = "cpu"
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: np.ndarray, K: np.ndarray, size: tuple[int, int], degree: int
+        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
     ) -> tuple[torch.Tensor, Any]:
         """See ``Rasteriser``."""
         return cpu.rasterise(
@@ -58,6 +61,10 @@ class Numba:
         """See ``Rasteriser``."""
         return info.drawn
 
+    def screen_gradient(self, info: Any) -> torch.Tensor:
+        """See ``Rasteriser``."""
+        return torch.from_numpy(info.means2d_gradient)
+
 
 class Gsplat:
     """gsplat's CUDA kernels, through its public call."""
@@ -66,7 +73,7 @@ class Gsplat:
     device = "cuda"
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: np.ndarray, K: np.ndarray, size: tuple[int, int], degree: int
+        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
     ) -> tuple[torch.Tensor, Any]:
         """See ``Rasteriser``."""
         from gsplat import rasterization
@@ -77,17 +84,22 @@ class Gsplat:
             torch.exp(leaves["log_scales"]),
             torch.sigmoid(leaves["logit_opacities"][:, 0]),
             leaves["harmonics"].reshape(len(leaves["means"]), -1, 3),
-            torch.tensor(camera, dtype=torch.float32, device="cuda")[None],
+            camera[None],
             torch.tensor(K, dtype=torch.float32, device="cuda")[None],
             *size,
             sh_degree=degree,
             packed=False,
         )
+        info["means2d"].retain_grad()
         return torch.cat([colour[0], alpha[0]], 2), info
 
     def drawn(self, info: Any) -> np.ndarray:
         """See ``Rasteriser``."""
         return (info["radii"][0] > 0).reshape(-1, 2).all(1).cpu().numpy()
+
+    def screen_gradient(self, info: Any) -> torch.Tensor:
+        """See ``Rasteriser``."""
+        return info["means2d"].grad[0]
 
 
 def why_not_gsplat() -> str:

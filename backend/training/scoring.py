@@ -29,20 +29,27 @@ def score(arrays: dict[str, np.ndarray], degree: int, views: list[View], exposur
 
 
 def score_view(image: np.ndarray, view: View, exposure: np.ndarray) -> dict[str, float]:
-    """Figures of one rendered ``image`` (H, W, 4) against its view."""
+    """Figures of one rendered ``image`` (H, W, 4) against its view.
+
+    The unknown band at a silhouette counts, since there the mask is unsure, not the photo; where a photo is opaque all
+    over, weight 0 means that its mask says "ignore", and such pixels are left out. An opaque photo is compared over
+    black, which full scenes are trained on.
+    """
     alpha, mask = image[..., 3:], view.photo[..., 3:]
     corrected = np.concatenate([exposure[0] * image[..., :3] + exposure[1] * alpha, alpha], 2).astype(np.float32)
-    shown = np.ascontiguousarray(laid_over(corrected, 1.0), np.float32)
+    opaque = bool((mask >= 1).all())
+    shown = np.ascontiguousarray(laid_over(corrected, 0.0 if opaque else 1.0), np.float32)
     target = np.ascontiguousarray(view.photo[..., :3] * mask + (1 - mask), np.float32)
-    inside = mask[..., 0] > 0.5
+    known = view.weight > 0 if opaque else np.ones(view.weight.shape, bool)
+    inside = (mask[..., 0] > 0.5) & known
     squared = ((shown - target) ** 2).mean(2)
     similarity, ignored = np.zeros_like(shown), np.zeros_like(shown)
     ssim(shown, target, np.ones(inside.shape, np.float32), similarity, ignored)
-    solid = alpha[..., 0] > 0.5
+    solid = (alpha[..., 0] > 0.5) & known
     union = (solid | inside).sum()
     return {
-        "psnr": psnr(float(squared.mean())),
+        "psnr": psnr(float(squared[known].mean())),
         "psnr_inside": psnr(float(squared[inside].mean())) if inside.any() else 0.0,
-        "ssim": float(similarity.mean()),
+        "ssim": float(similarity[known].mean()),
         "iou": float((solid & inside).sum() / union) if union else 1.0,
     }

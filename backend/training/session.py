@@ -37,12 +37,16 @@ CHECKPOINT = ".05_splats.checkpoint.npz"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the stage decided: ``schedule``, longer side of the photos in pixels, unknown band in pixels, SH degree."""
+    """What the stage decided: ``schedule``, longer side of the photos in pixels, unknown band in pixels, SH degree.
+
+    ``meaning`` of the masks as in ``views.MEANINGS``; under "ignore" nothing is removed for lying beside them.
+    """
 
     schedule: Schedule
     side: int
     band: float
     degree: int
+    meaning: str = "segment"
 
 
 def train(context: Context, start: Splats, plan: Plan) -> Splats:
@@ -51,8 +55,7 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
     if missing and context.device == "cuda":
         context.fallback("numba", "gsplat", missing, "Splats are trained on the CPU; install what is missing for CUDA.")
     torch.manual_seed(plan.schedule.seed)
-    views = load_views(context.folder("cameras"), context.folder("masks_refined"), plan.side, plan.band)
-    views = [v for v in views if (v.photo[..., 3] > 0.5).any()]
+    views = _views(context, plan)
     try:
         trainer = _run(context, start, plan, views, rasteriser)
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -63,11 +66,9 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
             f"memory ran short ({error})",
             "Close other programs, or choose the draft preset.",
         )
-        small = load_views(context.folder("cameras"), context.folder("masks_refined"), smaller.side, smaller.band)
-        small = [v for v in small if (v.photo[..., 3] > 0.5).any()]
-        trainer = _run(context, start, smaller, small, rasteriser)
+        trainer = _run(context, start, smaller, _views(context, smaller), rasteriser)
     _write_history(context.output / "history.csv", trainer.state)
-    result = _cleaned(trainer, views)
+    result = _cleaned(trainer, views if plan.meaning == "segment" else [])
     context.facts.method = f"trained-{rasteriser.name}"
     context.facts.details |= {
         "trained": True,
@@ -75,9 +76,24 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
         "training_seconds": round(trainer.state.seconds, 1),
         "seconds_per_step": round(trainer.state.seconds / max(trainer.state.step, 1), 4),
         "pruned": len(trainer.state.model) - len(result),
+        "strategy": plan.schedule.strategy,
         "held_out": trainer.state.history[-1],
     }
+    if plan.schedule.poses:
+        context.facts.details["cameras_turned_by"] = _mean_turn(trainer)
     return result
+
+
+def _views(context: Context, plan: Plan) -> list[View]:
+    """The job's views in which anything is known of the object."""
+    views = load_views(context.folder("cameras"), context.folder("masks_refined"), plan.side, plan.band, plan.meaning)
+    return [v for v in views if ((v.photo[..., 3] > 0.5) & (v.weight > 0)).any()]
+
+
+def _mean_turn(trainer: Trainer) -> float:
+    """Root mean square of the angles, in degrees, by which cameras were corrected."""
+    turns = trainer.state.poses[[v.index for v in trainer.views], :3]
+    return float(np.degrees(np.sqrt((turns**2).sum(1).mean())))
 
 
 def _run(

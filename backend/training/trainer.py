@@ -2,8 +2,9 @@
 """The training loop: one photo a step, its budget in Gaussians, steps and minutes, and what it reports.
 
 The recipe for an object alone: photo and render over the same new random background each step, an alpha loss, an
-unknown band at the silhouette, MCMC placement with opacity and scale regularisers, coarse to fine. A scene without
-masks trains with the same loop: its alpha is 1 everywhere.
+unknown band at the silhouette, coarse to fine. Gaussians are placed by one of two strategies: ``mcmc``, with
+regularisers on opacity and scale, or ``classical``. A scene without masks trains with the same loop: ``masked`` False,
+alpha 1 everywhere, no alpha loss, a black background.
 
 The schedule runs on the fraction done. With ``minutes`` that fraction is of the time when time is the scarcer; with
 ``deterministic`` it is of the steps alone, and the result is the same bit for bit on one CPU.
@@ -18,18 +19,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from . import classical
 from .loss import photometric_loss
 from .mcmc import Mcmc, grow, relocate, shake
 from .model import Model
-from .optimiser import Rates, step_adam
+from .optimiser import Rates, step_adam, step_row
+from .poses import corrected, looked_at
 from .rasterisers import Gsplat, Numba, leaves_of
 from .scoring import score
 from .views import View, reduced
 
+STRATEGIES = ("mcmc", "classical")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Options of a training. Fractions are of the whole; ``minutes`` 0: no limit. Defaults: measured on objects."""
+    """Options of a training. Fractions are of the whole; ``minutes`` 0: no limit. Defaults: measured on objects.
+
+    ``masked``: where a mask says so there is nothing; False for a full scene. ``poses``: refine the cameras as well.
+    ``opacity_weight``, ``scale_weight``, ``refine_until`` are the strategy ``mcmc``'s.
+    """
 
     steps: int = 6000
     minutes: float = 0.0
@@ -46,26 +55,42 @@ class Schedule:
     degree_every: float = 0.15
     exposure: bool = True
     masked: bool = True
+    strategy: str = "mcmc"
+    poses: bool = False
     score_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"expected a strategy among {STRATEGIES}, got {self.strategy!r}")
 
 
 @dataclass
 class State:
-    """What changes while training; all of it goes into a checkpoint."""
+    """What changes while training; all of it goes into a checkpoint.
+
+    For V views: ``exposures`` (V, 2, 3) gain and bias, ``poses`` (V, 6) twists (``poses.py``), each with its moments
+    (2, V, ...). ``pull`` (N, 2): what the classical strategy sums up between two rounds.
+    """
 
     model: Model
     exposures: np.ndarray
     exposure_moments: np.ndarray
+    poses: np.ndarray
+    pose_moments: np.ndarray
+    pull: torch.Tensor
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def fresh_state(model: Model, views: list[View]) -> State:
-    """A state before the first step: every photo's exposure (views, 2, 3) is gain 1, bias 0."""
+    """A state before the first step: every photo's exposure is gain 1, bias 0, every camera as given."""
     exposures = np.zeros((len(views), 2, 3), np.float32)
     exposures[:, 0] = 1
-    return State(model, exposures, np.zeros((2, *exposures.shape), np.float32))
+    poses = np.zeros((len(views), 6), np.float32)
+    moments = (np.zeros((2, *exposures.shape), np.float32), np.zeros((2, *poses.shape), np.float32))
+    pull = torch.zeros(len(model), 2, device=model.device)
+    return State(model, exposures, moments[0], poses, moments[1], pull)
 
 
 def extent_of(views: list[View]) -> float:
@@ -85,6 +110,8 @@ class Trainer:
         self.views = [v for v in views if not v.held_out]
         self.extent = extent_of(views)
         self.placement = Mcmc(cap=schedule.cap)
+        self.control = classical.Classical(cap=schedule.cap)
+        self.centre = torch.tensor(looked_at(views), dtype=torch.float32, device=state.model.device)
         self.levels = {factor: [reduced(v, factor) for v in self.views] for _, factor in schedule.levels}
         self._order: np.ndarray = np.zeros(0, np.int64)
 
@@ -133,16 +160,52 @@ class Trainer:
     def step(self) -> None:
         """One photo: draw, compare, learn; now and then move and add Gaussians."""
         state, schedule, fraction = self.state, self.schedule, self.fraction
-        generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + state.step)
-        random = np.random.default_rng((schedule.seed, state.step))
         view = self._next_view(fraction)
         device = state.model.device
         leaves = leaves_of(state.model)
-        image, info = self.rasteriser.draw(leaves, view.cam_from_world, view.K, view.size, self.degree)
-        background = random.uniform(0, 1, 3) if schedule.masked else np.zeros(3)
+        twist = torch.tensor(state.poses[view.index], device=device, requires_grad=schedule.poses)
+        image, info = self.rasteriser.draw(leaves, self.camera_of(view, twist), view.K, view.size, self.degree)
         exposure = torch.tensor(state.exposures[view.index], device=device, requires_grad=schedule.exposure)
+        loss = self._loss(image, exposure, view)
+        if schedule.strategy == "mcmc":
+            opacities, scales = torch.sigmoid(leaves["logit_opacities"]), torch.exp(leaves["log_scales"])
+            loss = loss + schedule.opacity_weight * opacities.mean()
+            loss = loss + schedule.scale_weight * scales.mean() / self.extent
+        loss.backward()
+        state.step += 1
+        coefficients = (state.model.degree + 1) ** 2
+        rates = self.rates.at(fraction, self.extent, coefficients)
+        gradients = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+        drawn = self.rasteriser.drawn(info)
+        step_adam(state.model, gradients, rates, drawn, state.step)
+        if schedule.exposure and exposure.grad is not None:
+            self._learn_exposure(view.index, exposure.grad.cpu().numpy())
+        if schedule.poses and twist.grad is not None:
+            self._learn_pose(view.index, twist.grad.cpu().numpy(), self.rates.poses * 0.01**fraction)
+        generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + state.step - 1)
+        if schedule.strategy == "mcmc":
+            self._place_by_chain(float(rates["means"][0]), fraction, generator)
+        else:
+            pulled = self.rasteriser.screen_gradient(info)
+            classical.note(state.pull, pulled, view.size, torch.from_numpy(drawn).to(device))
+            self._place_by_control(fraction, generator)
+
+    def camera_of(self, view: View, twist: torch.Tensor | None = None) -> torch.Tensor:
+        """``cam_from_world`` (4, 4) of ``view`` as it is now believed to be, on the device."""
+        device = self.state.model.device
+        camera = torch.tensor(view.cam_from_world, dtype=torch.float32, device=device)
+        if not self.schedule.poses:
+            return camera
+        twist = torch.tensor(self.state.poses[view.index], device=device) if twist is None else twist
+        return corrected(camera, twist, self.centre, self.extent)
+
+    def _loss(self, image: torch.Tensor, exposure: torch.Tensor, view: View) -> torch.Tensor:
+        """The photometric loss over a background that is new each step, and the same whenever the step is."""
+        schedule, device = self.schedule, image.device
+        random = np.random.default_rng((schedule.seed, self.state.step))
+        background = random.uniform(0, 1, 3) if schedule.masked else np.zeros(3)
         weight = view.weight / max(float(view.weight.sum()), 1.0)
-        loss = photometric_loss(
+        return photometric_loss(
             image,
             exposure,
             torch.from_numpy(view.photo).to(device),
@@ -151,20 +214,26 @@ class Trainer:
             schedule.ssim_share,
             schedule.alpha_share if schedule.masked else 0.0,
         )
-        opacities, scales = torch.sigmoid(leaves["logit_opacities"]), torch.exp(leaves["log_scales"])
-        loss = loss + schedule.opacity_weight * opacities.mean() + schedule.scale_weight * scales.mean() / self.extent
-        loss.backward()
-        state.step += 1
-        coefficients = (state.model.degree + 1) ** 2
-        rates = self.rates.at(fraction, self.extent, coefficients)
-        gradients = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
-        step_adam(state.model, gradients, rates, self.rasteriser.drawn(info), state.step)
-        if schedule.exposure and exposure.grad is not None:
-            self._learn_exposure(view.index, exposure.grad.cpu().numpy())
-        if state.step % schedule.refine_every == 0 and fraction < schedule.refine_until:
-            relocate(state.model, self.placement, generator)
-            grow(state.model, self.placement, generator)
-        shake(state.model, self.placement, float(rates["means"][0]), generator)
+
+    def _place_by_chain(self, rate: float, fraction: float, generator: torch.Generator) -> None:
+        """MCMC: dead Gaussians move, new ones come, faint ones are shaken in proportion to the means' ``rate``."""
+        model, schedule = self.state.model, self.schedule
+        if self.state.step % schedule.refine_every == 0 and fraction < schedule.refine_until:
+            relocate(model, self.placement, generator)
+            grow(model, self.placement, generator)
+        shake(model, self.placement, rate, generator)
+
+    def _place_by_control(self, fraction: float, generator: torch.Generator) -> None:
+        """Adaptive density control: clone, split, remove, and forget opacities from time to time."""
+        state, control = self.state, self.control
+        if not control.first <= fraction < control.until:
+            return
+        if state.step % self.schedule.refine_every == 0:
+            classical.densify(state.model, control, state.pull, self.extent, generator)
+            classical.prune(state.model, control, self.extent, also_huge=state.step > control.reset_every)
+            state.pull = torch.zeros(len(state.model), 2, device=state.model.device)
+        if state.step % control.reset_every == 0:
+            classical.reset_opacities(state.model, control)
 
     def _next_view(self, fraction: float) -> View:
         """Photos in random order, each once before any comes again, at the resolution of this part of the training."""
@@ -179,12 +248,15 @@ class Trainer:
 
         Without that the colours of all Gaussians could drift against all exposures, and the exported file with them.
         """
-        first, second = self.state.exposure_moments[:, index]
-        first += 0.1 * (gradient - first)
-        second += 0.001 * (gradient**2 - second)
-        count = self.state.step // len(self.views) + 1
-        move = (first / (1 - 0.9**count)) / (np.sqrt(second / (1 - 0.999**count)) + 1e-12)
-        self.state.exposures[index] -= 1e-3 * move
+        state, count = self.state, self.state.step // len(self.views) + 1
+        step_row(state.exposures, state.exposure_moments, index, gradient, 1e-3, count)
         used = [v.index for v in self.views]
-        self.state.exposures[used, 0] /= self.state.exposures[used, 0].mean(0)
-        self.state.exposures[used, 1] -= self.state.exposures[used, 1].mean(0)
+        state.exposures[used, 0] /= state.exposures[used, 0].mean(0)
+        state.exposures[used, 1] -= state.exposures[used, 1].mean(0)
+
+    def _learn_pose(self, index: int, gradient: np.ndarray, rate: float) -> None:
+        """Adam on one camera's correction; afterwards the mean over the training photos' is brought back to zero."""
+        state, count = self.state, self.state.step // len(self.views) + 1
+        step_row(state.poses, state.pose_moments, index, gradient, rate, count)
+        used = [v.index for v in self.views]
+        state.poses[used] -= state.poses[used].mean(0)

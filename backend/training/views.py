@@ -16,6 +16,8 @@ import numpy as np
 from ..images import read_grey, read_rgb
 from ..records import Cameras, Masks
 
+MEANINGS = ("segment", "ignore")
+
 
 @dataclass(frozen=True)
 class View:
@@ -64,19 +66,46 @@ def reduced(view: View, factor: float) -> View:
     return View(view.name, photo, (weight > 0.5).astype(np.float32), K, view.cam_from_world, view.held_out, view.index)
 
 
-def load_views(cameras_folder: Path, masks_folder: Path | None, long_side: int, band: float) -> list[View]:
+def masked(rgb: np.ndarray, mask: np.ndarray | None, meaning: str, band: float) -> tuple[np.ndarray, np.ndarray]:
+    """Photo (H, W, 4) and weight (H, W) of ``rgb`` (H, W, 3) and ``mask`` (H, W), both in [0, 1].
+
+    Without a mask everything is known. ``band`` pixels on both sides of the silhouette teach nothing.
+    """
+    if meaning not in MEANINGS:
+        raise ValueError(f"expected a meaning of masks among {MEANINGS}, got {meaning!r}")
+    alpha, weight = np.ones(rgb.shape[:2], np.float32), np.ones(rgb.shape[:2], np.float32)
+    if mask is not None:
+        weight = unknown_band(mask, band)
+        if meaning == "ignore":
+            weight = weight * (mask > 0.5)
+        else:
+            alpha = mask
+    return np.ascontiguousarray(np.concatenate([rgb, alpha[..., None]], 2), np.float32), weight.astype(np.float32)
+
+
+def load_views(
+    cameras_folder: Path, masks_folder: Path | None, long_side: int, band: float, meaning: str = "segment"
+) -> list[View]:
     """Views of a job, no longer than ``long_side`` pixels; without masks the whole photo is the truth (alpha 1)."""
     cameras = Cameras.load(cameras_folder)
     masks = Masks.load(masks_folder).named() if masks_folder else {}
     views = []
     for index, camera in enumerate(cameras.cameras):
         rgb = read_rgb(cameras_folder / camera.image).astype(np.float32) / 255
+        mask = None
         if masks_folder:
-            alpha = read_grey(masks_folder / masks[camera.name].image).astype(np.float32) / 255
-            weight = unknown_band(alpha, band)
-        else:
-            alpha, weight = np.ones(rgb.shape[:2], np.float32), np.ones(rgb.shape[:2], np.float32)
-        photo = np.ascontiguousarray(np.concatenate([rgb, alpha[..., None]], 2))
+            mask = read_grey(masks_folder / masks[camera.name].image).astype(np.float32) / 255
+        photo, weight = masked(rgb, mask, meaning, band)
         view = View(camera.name, photo, weight, camera.K.copy(), camera.cam_from_world, camera.held_out, index)
         views.append(reduced(view, min(1.0, long_side / max(view.size))))
     return views
+
+
+def pixels_of(points: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns, rows (N,) int64 of the pixels that ``points`` (N, 3) fall on, and which of them lie in the picture."""
+    in_camera = points @ view.cam_from_world[:3, :3].T + view.cam_from_world[:3, 3]
+    depth = np.maximum(in_camera[:, 2], 1e-9)
+    x = np.floor(view.K[0, 0] * in_camera[:, 0] / depth + view.K[0, 2]).astype(np.int64)
+    y = np.floor(view.K[1, 1] * in_camera[:, 1] / depth + view.K[1, 2]).astype(np.int64)
+    inside = (in_camera[:, 2] > 0) & (x >= 0) & (x < view.size[0]) & (y >= 0) & (y < view.size[1])
+    return x, y, inside

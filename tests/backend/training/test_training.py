@@ -8,66 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from turnaround.backend.training import loss, mcmc, model, optimiser, rasterisers, trainer, views  # noqa: E402
-from turnaround.backend.training.cpu import render_image  # noqa: E402
-
-SIZE = 48
+from turnaround.backend.training import loss, mcmc  # noqa: E402
 
 
-def look_at(eye):
-    """Camera at ``eye`` looking at the origin, z up."""
-    forward = -eye / np.linalg.norm(eye)
-    right = np.cross(forward, [0, 0, 1.0])
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    camera = np.eye(4)
-    camera[:3, :3], camera[:3, 3] = rotation, -rotation @ eye
-    return camera
-
-
-def blob(n, seed, spread=0.3):
-    random = np.random.default_rng(seed)
-    return model.model_from_arrays(
-        random.normal(0, spread, (n, 3)),
-        np.full((n, 3), np.log(0.06)),
-        random.normal(0, 1, (n, 4)),
-        np.full(n, 2.0),
-        random.uniform(0, 1, (n, 3)),
-        1,
-        "cpu",
-    )
-
-
-def ring(truth, count=9):
-    """Views of ``truth`` on a ring, rendered by our own rasteriser."""
-    K = np.array([[60, 0, SIZE / 2], [0, 60, SIZE / 2], [0, 0, 1.0]])
-    made = []
-    for index in range(count):
-        angle = 2 * np.pi * index / count
-        camera = look_at(2.0 * np.array([np.cos(angle), np.sin(angle), 0.5 * np.sin(3 * angle)]))
-        image = render_image(truth.arrays(), camera, K, SIZE, SIZE, 0).image
-        photo = image.copy()
-        photo[..., :3] /= np.maximum(image[..., 3:], 1e-6)
-        weight = np.ones((SIZE, SIZE), np.float32)
-        made.append(views.View(f"{index:03d}", np.clip(photo, 0, 1), weight, K, camera, index % 8 == 0, index))
-    return made
-
-
-def make_trainer(seed=0, **options):
-    pictures = ring(blob(60, 1))
-    start = blob(60, 1)
-    start.values["means"] += torch.tensor(np.random.default_rng(2).normal(0, 0.05, (60, 3)).astype(np.float32))
-    start.values["harmonics"][:] = 0
-    schedule = trainer.Schedule(
-        **{"steps": 150, "cap": 120, "levels": ((0.0, 1.0),), "refine_every": 10, "deterministic": True, **options},
-        seed=seed,
-    )
-    rates = optimiser.Rates(means=2e-3)
-    return trainer.Trainer(trainer.fresh_state(start, pictures), pictures, schedule, rates, rasterisers.Numba())
-
-
-def test_training_learns_held_out_views_and_stays_under_its_cap():
-    learner = make_trainer(steps=200)
+def test_training_learns_held_out_views_and_stays_under_its_cap(scenes):
+    learner = scenes.make_trainer(steps=200)
     before = learner.score()
     learner.run()
     after = learner.state.history[-1]
@@ -76,8 +21,8 @@ def test_training_learns_held_out_views_and_stays_under_its_cap():
     assert after["gaussians"] == 120
 
 
-def test_training_is_repeatable_bit_for_bit_and_resumes_exactly():
-    first, second = make_trainer(steps=40), make_trainer(steps=40)
+def test_training_is_repeatable_bit_for_bit_and_resumes_exactly(scenes):
+    first, second = scenes.make_trainer(steps=40), scenes.make_trainer(steps=40)
     first.run()
 
     class LeftError(Exception):
@@ -89,7 +34,7 @@ def test_training_is_repeatable_bit_for_bit_and_resumes_exactly():
 
     with pytest.raises(LeftError):
         second.run(stop)
-    resumed = make_trainer(steps=40)
+    resumed = scenes.make_trainer(steps=40)
     resumed.state = copy.deepcopy(second.state)
     resumed.run()
     for name, value in first.state.model.values.items():
@@ -97,8 +42,8 @@ def test_training_is_repeatable_bit_for_bit_and_resumes_exactly():
     assert np.array_equal(first.state.exposures, resumed.state.exposures)
 
 
-def test_minutes_are_kept():
-    learner = make_trainer(steps=10**9, minutes=0.02, deterministic=False)
+def test_minutes_are_kept(scenes):
+    learner = scenes.make_trainer(steps=10**9, minutes=0.02, deterministic=False)
     learner.run()
     assert learner.state.seconds < 0.02 * 60 + 1.0
 
@@ -124,8 +69,8 @@ def test_two_copies_keep_the_total_of_the_picture():
         assert together == pytest.approx((0.6 * np.exp(-0.5 * x**2)).sum(), rel=1e-4)
 
 
-def test_relocation_revives_the_dead():
-    m = blob(50, 3)
+def test_relocation_revives_the_dead(scenes):
+    m = scenes.blob(50, 3)
     m.values["logit_opacities"][::2] = -9.0
     moved = mcmc.relocate(m, mcmc.Mcmc(cap=50), torch.Generator().manual_seed(0))
     assert moved == 25
