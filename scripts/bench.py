@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print where time goes: ``bench.py job JOB`` or ``bench.py kernels [--size WIDTH HEIGHT]``.
+"""Print where time goes: ``bench.py job JOB``, ``kernels [--size WIDTH HEIGHT]``, ``splats`` or ``gpu [--data DATA]``.
 
 Run it with the backend's Python. On a shared machine seconds say little: the ratios within one run do.
 """
@@ -46,6 +46,30 @@ def kernel_table(size: tuple[int, int]) -> None:
     print("of floor: time over that of moving its bytes once; twin, library: their time over the kernel's")
 
 
+def splats_table() -> None:
+    """The splatting kernels and a whole training step, for three numbers of Gaussians at two sizes."""
+    import numba
+    from _bench import splats
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    threads = numba.get_num_threads()
+    print(f"best of repeated calls on {threads} threads; load {load:.1f} on {os.cpu_count()} cores")
+    print(f"arithmetic: {splats.arithmetic_speed() / 1e9:.0f} G additions and multiplications a second")
+    names = ("ms: fwd", "bwd", "SSIM", "Adam", "step", "CPU s/step", "scaling", "floor")
+    print(f"{'size':<10}{'Gaussians':>10}{'per px':>8}" + "".join(f"{name:>11}" for name in names))
+    for row in splats.rows():
+        milliseconds = (row.forward, row.backward, row.ssim, row.adam, row.step_all)
+        print(
+            f"{row.size[0]}x{row.size[1]:<6}{row.count:>10}{row.seen:>8.1f}"
+            + "".join(f"{1e3 * value:>11.2f}" for value in milliseconds)
+            + f"{row.step_cpu:>11.4f}{row.step_one / row.step_all:>10.2f}x{row.floor / row.step_all:>11.0%}"
+        )
+    print(
+        "per px: Gaussians that add to a pixel; step: a whole training step; scaling: step on one thread over that on"
+    )
+    print("all; floor: share of the step that its arithmetic needs (how it is counted: scripts/_bench/splats.py)")
+
+
 def main() -> int:
     """Choose the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -54,8 +78,18 @@ def main() -> int:
     job.add_argument("folder", type=Path)
     kernels = kinds.add_parser("kernels", help="kernels against numpy and OpenCV")
     kernels.add_argument("--size", type=int, nargs=2, default=(1600, 1200), metavar=("WIDTH", "HEIGHT"))
+    kinds.add_parser("splats", help="splatting kernels and a whole training step")
+    gpu = kinds.add_parser("gpu", help="gsplat against our rasteriser, and training on CUDA")
+    gpu.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
     args = parser.parse_args()
-    if args.kind == "job":
+    if args.kind == "splats":
+        splats_table()
+    elif args.kind == "gpu":
+        from _bench import curves
+        from _bench import gpu as cuda
+
+        return cuda.measure(args.data or curves.data_folder())
+    elif args.kind == "job":
         job_table(args.folder)
     else:
         kernel_table(tuple(args.size))
