@@ -9,6 +9,9 @@ from ...kernels.splatting.ssim import ssim
 from .cpu import render_image
 from .views import View
 
+OPAQUE = 0.999
+"""Alpha above which a photo counts as opaque: averages of ones, when a photo is reduced, may round to less than one."""
+
 
 def psnr(squared_error: float) -> float:
     """Decibels of a mean squared error of values in [0, 1]; 100 where there is none."""
@@ -37,7 +40,7 @@ def score_view(image: np.ndarray, view: View, exposure: np.ndarray) -> dict[str,
     """
     alpha, mask = image[..., 3:], view.photo[..., 3:]
     corrected = np.concatenate([exposure[0] * image[..., :3] + exposure[1] * alpha, alpha], 2).astype(np.float32)
-    opaque = bool((mask >= 1).all())
+    opaque = bool(mask.min() > OPAQUE)
     shown = np.ascontiguousarray(laid_over(corrected, 0.0 if opaque else 1.0), np.float32)
     target = np.ascontiguousarray(view.photo[..., :3] * mask + (1 - mask), np.float32)
     known = view.weight > 0 if opaque else np.ones(view.weight.shape, bool)

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from turnaround.backend.ply import table, write_ply  # noqa: E402
-from turnaround.backend.training import model, starts, views  # noqa: E402
+from turnaround.backend.training import model, scoring, starts, views  # noqa: E402
 from turnaround.backend.training.cpu import render_image  # noqa: E402
 
 
@@ -125,3 +125,17 @@ def test_a_carved_start_lies_on_the_object(scenes):
     assert starts.inside_hull(start.means.astype(float), pictures, 1).all()
     with pytest.raises(ValueError, match="overlap"):
         starts.carved_start(pictures, 10, np.array([50.0, 0, 0]), 0.1, 0)
+
+
+def test_a_reduced_photo_without_a_mask_is_still_scored_as_a_full_scene(scenes):
+    view = scenes.ring(scenes.blob(60, 1, 0.5))[1]
+    black = np.zeros((scenes.size, scenes.size, 3), np.float32)
+    photo, weight = views.masked(black, None, "segment", 1.0)
+    small = views.reduced(replace(view, photo=photo, weight=weight), 0.7)
+    empty = np.zeros((small.size[1], small.size[0], 4), np.float32)
+    exposure = np.array([[1, 1, 1], [0, 0, 0]], np.float32)
+    assert scoring.score_view(empty, small, exposure)["psnr"] > 60
+    ignored = replace(small, weight=np.zeros_like(small.weight))
+    ignored.weight[:5] = 1
+    ignored.photo[5:, :, :3] = 1
+    assert scoring.score_view(empty, ignored, exposure)["psnr"] > 60
