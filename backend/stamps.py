@@ -13,6 +13,7 @@ returns to the earlier settings, a result that is current again gets its name ba
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -102,14 +103,20 @@ def digest_of(stage: Stage, spec: JobSpec, options: dict[str, Any], inputs: dict
 
 
 def fingerprint(path: str, below: bool) -> Any:
-    """A JSON value that changes when a file at ``path`` does: names, sizes and times, of sub-folders if ``below``."""
+    """A JSON value that changes when a file at ``path`` does: names, sizes and times, of sub-folders if ``below``.
+
+    What may not be looked at counts as absent: the stage that reads it tells the user why it cannot.
+    """
     root = Path(path)
-    if root.is_dir():
-        files = sorted(p for p in (root.rglob("*") if below else root.iterdir()) if p.is_file())
-    else:
-        files = [root] if root.exists() else []
-    facts = [(str(f.relative_to(root)), f.stat()) for f in files]
-    return [str(root), [[name, stat.st_size, stat.st_mtime_ns] for name, stat in facts]]
+    facts = []
+    with contextlib.suppress(OSError):
+        files = sorted(root.rglob("*") if below else root.iterdir()) if root.is_dir() else [root]
+        for file in files:
+            with contextlib.suppress(OSError):
+                if file.is_file():
+                    stat = file.stat()
+                    facts.append([str(file.relative_to(root)), stat.st_size, stat.st_mtime_ns])
+    return [str(root), facts]
 
 
 def _field(spec: JobSpec, name: str) -> Any:

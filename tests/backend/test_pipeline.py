@@ -111,6 +111,16 @@ def test_files_in_subfolders_of_the_capture_count_only_when_read(run, fake_captu
     assert run(deep) == list(STAGES)
 
 
+def test_a_capture_that_may_not_be_read_is_left_to_the_stage_that_reads_it(run, fake_capture, monkeypatch):
+    spec = fake_capture.spec()
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert run(spec) == list(STAGES)
+
+
 def test_deleting_a_folder_redoes_from_here(run, fake_capture):
     spec = fake_capture.spec()
     run(spec)
