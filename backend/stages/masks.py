@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -132,10 +133,10 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
     images = _read_working(context, frames)
     small = [_resized(image, first.SIDE) for image in images]
     borders = first.border_histogram(small)
-    prompted = {
-        by_source[name]: _first(context, frames[by_source[name]], name, images, small, by_source[name], borders)
-        for name in context.spec.prompts
-    }
+    prompts: dict[int, list[dict[str, Any]]] = {}  # a photo may be named in two ways, with and without its suffix
+    for name, listed in context.spec.prompts.items():
+        prompts[by_source[name]] = [*prompts.get(by_source[name], []), *listed]
+    prompted = {i: _first(context, frames[i], listed, images[i], small[i], borders) for i, listed in prompts.items()}
     context.progress(0.2, "Ordering frames")
     order = carry_order([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in small], sorted(prompted))
     carried = carry(
@@ -152,15 +153,14 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
 def _first(
     context: Context,
     frame: Frame,
-    name: str,
-    images: list[np.ndarray],
-    small: list[np.ndarray],
-    i: int,
+    prompts: list[dict[str, Any]],
+    working: np.ndarray,
+    small: np.ndarray,
     borders: np.ndarray,
 ) -> Carried:
     """Cut one prompted frame, first small among candidates, then at working size."""
+    name = frame.source
     context.progress(0.1, f"Cutting {name}")
-    prompts = context.spec.prompts[name]
     hint = "Draw a box round the object, or strokes on it and beside it."
 
     def drawn(image: np.ndarray) -> Marks:
@@ -170,17 +170,17 @@ def _first(
         except ValueError as error:
             raise context.error("prompt_bad", f"The prompt on {name} cannot be used: {error}.", hint) from error
 
-    best = first.first_mask(small[i], drawn(small[i]), borders, context.options.smoothness)
+    best = first.first_mask(small, drawn(small), borders, context.options.smoothness)
     if best is None:
         raise context.error("mask_empty", f"Nothing could be told apart at the prompt on {name}.", hint)
-    marks = drawn(images[i])
-    rough = cv2.resize(best.mask, images[i].shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    marks = drawn(working)
+    rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = Colours()
-    indices = colour_indices(images[i])
+    indices = colour_indices(working)
     colours.add(indices, rough, 1.0, fixed=True)
     colours.fixed[1] += first.BORDER_SHARE * borders / borders.sum()
     belief = np.full_like(rough, 0.8)
-    mask = cut_frame(images[i], indices, colours.ratios(), rough, belief, context.options.smoothness, marks).mask
+    mask = cut_frame(working, indices, colours.ratios(), rough, belief, context.options.smoothness, marks).mask
     if not (mask > 0.5).any():
         raise context.error("mask_empty", f"The mask on {name} came out empty.", hint)
     # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.
@@ -197,6 +197,12 @@ def _first(
 
 def _guessed(context: Context, frames: list[Frame]) -> Masks:
     """What the cameras look at in common."""
+    if some := sum(bool(frame.alpha) for frame in frames):
+        context.warn(
+            "alpha_incomplete",
+            f"Only {some} of {len(frames)} frames have an alpha channel; it was not taken as their mask.",
+            "Leave out the opaque photos, or click on the object in one photo.",
+        )
     context.warn(
         "object_guessed",
         "Nobody said which object is meant; it was taken to be what the cameras look at in common.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from turnaround.backend.errors import JobCancelled, PipelineError
 from turnaround.backend.images import read_grey
-from turnaround.backend.records import Masks
+from turnaround.backend.records import Frames, Masks
 from turnaround.backend.stages import masks
 
 
@@ -66,6 +67,16 @@ def test_same_prompt_gives_same_masks(scene, tmp_path):
     assert files[0] == files[1]
 
 
+def test_a_photo_named_in_two_ways_keeps_all_its_prompts(scene, tmp_path):
+    outside = {"type": "point", "xy": [20, 20], "label": 0}
+    files = []
+    for prompts in ({"000.jpg": [POINT, outside]}, {"000.jpg": [POINT], "000": [outside]}):
+        workspace = ms.write_frames(scene, tmp_path / str(len(files)))
+        ms.run_stage(masks, workspace, ("frames",), prompts=prompts)
+        files.append([(workspace.folder("masks") / f"{name}.png").read_bytes() for name in scene.images])
+    assert files[0] == files[1]
+
+
 def test_given_masks_are_written_as_they_are(scene, tmp_path):
     given = tmp_path / "given"
     given.mkdir()
@@ -106,6 +117,17 @@ def test_without_a_prompt_the_object_is_guessed_and_said_to_be(scene, tmp_path):
     assert Masks.load(workspace.folder("masks")).guessed
     assert "object_guessed" in [w["code"] for w in context.facts.warnings]
     assert np.mean(list(ms.overlaps(workspace, "masks", scene).values())) > 0.9
+
+
+def test_alpha_of_some_photos_only_is_not_passed_over_in_silence(scene, tmp_path):
+    workspace = ms.write_frames(scene, tmp_path, cameras=True, alpha=True)
+    frames = Frames.load(workspace.folder("frames"))
+    frames.frames[0] = replace(frames.frames[0], alpha="")
+    frames.save(workspace.folder("frames"))
+    context = ms.run_stage(masks, workspace, ("frames", "cameras"))
+    said = {w["code"]: w["message"] for w in context.facts.warnings}
+    assert f"{len(scene.images) - 1} of {len(scene.images)}" in said["alpha_incomplete"]
+    assert Masks.load(workspace.folder("masks")).guessed
 
 
 @pytest.mark.parametrize(
