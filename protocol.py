@@ -77,6 +77,8 @@ class JobSpec:
             raise ValueError(f"expected length to be a positive number of metres, got {self.length!r}")
         if self.hold_out < 0 or self.hold_out == 1:
             raise ValueError(f"expected hold_out to be 0 (none) or at least 2, got {self.hold_out!r}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"expected seed to be between 0 and {2**31 - 1}, got {self.seed!r}")
         for frame, prompts in self.prompts.items():
             for prompt in prompts:
                 check_prompt(frame, prompt)

@@ -108,6 +108,8 @@ def test_other_things_are_refused(data):
         ({"length": float("inf")}, "length"),
         ({"hold_out": 1}, "hold_out"),
         ({"hold_out": -8}, "hold_out"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**31}, "seed"),
         ({"overrides": {"frames.colour": 1}}, "option"),
         ({"overrides": {"frames.max_frames": 2}}, "between"),
         ({"overrides": {"frames.max_frames": True}}, "int"),
