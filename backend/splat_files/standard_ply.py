@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ply import table, write_ply
 from .ply_elements import columns
-from .splats import HARMONICS, Columns, Splats, from_columns
+from .splats import HARMONICS, Columns, Splats
 
 _MEANS = ["x", "y", "z"]
 _NORMALS = ["nx", "ny", "nz"]
@@ -62,8 +62,3 @@ def _rest(rows: np.ndarray) -> np.ndarray:
     if count not in allowed:
         raise ValueError(f"expected {', '.join(map(str, allowed))} columns f_rest_*, got {count}")
     return columns(rows, [f"f_rest_{i}" for i in range(count)]).reshape(len(rows), 3, count // 3).transpose(0, 2, 1)
-
-
-def splats_from(rows: np.ndarray) -> Splats:
-    """``from_table`` as checked ``Splats``."""
-    return from_columns(*from_table(rows))
