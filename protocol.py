@@ -59,6 +59,9 @@ class JobSpec:
 
     def check(self) -> None:
         """Raise ``ValueError`` ("expected ..., got ...") for the first field that is out of its range."""
+        for name, path in (("capture", self.capture), ("job", self.job)):
+            if not isinstance(path, str) or not path:
+                raise ValueError(f"expected {name} to be a path, got {path!r}")
         for name, value, allowed in (
             ("recipe", self.recipe, RECIPES),
             ("preset", self.preset, PRESETS),

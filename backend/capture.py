@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -122,7 +123,8 @@ def preview(capture: Path, frame: str, max_side: int, folder: Path) -> dict[str,
     if max_side and max(image.size) > max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.BOX, reducing_gap=None)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{source.stem}.png"
+    # Photos of one name in two folders, or in two captures, are two previews.
+    path = folder / f"{source.stem}-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]}.png"
     image.save(path, compress_level=1)
     shown = {"path": str(path), "width": image.width, "height": image.height}
     return {**shown, "source_width": width, "source_height": height}

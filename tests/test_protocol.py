@@ -209,3 +209,10 @@ def test_every_code_that_is_raised_is_in_the_table():
 
 def test_version_is_a_number():
     assert isinstance(protocol.VERSION, int)
+
+
+@pytest.mark.parametrize("field", ["capture", "job"])
+@pytest.mark.parametrize("wrong", [None, 7, ""])
+def test_a_path_that_is_none_is_refused(field, wrong):
+    with pytest.raises(ValueError, match=f"expected {field} to be a path"):
+        JobSpec(**({"capture": "/a", "job": "/b"} | {field: wrong})).check()

@@ -76,6 +76,8 @@ def _one(entry: dict[str, Any], folder: Path, distance: float, place: Place) -> 
         camera.display_size = 0.08 * distance
         camera.clip_start, camera.clip_end = 0.01 * distance, 100.0 * distance
         camera.passepartout_alpha = 0.8
+    # A length that became known may have made the world a hundred times larger; the user's own range is only widened.
+    camera.clip_start, camera.clip_end = min(camera.clip_start, 0.1 * distance), max(camera.clip_end, 10.0 * distance)
     _stand(item, axes.world_from_camera(np.array(entry["cam_from_world"])))
     _show_photo(camera, (folder / entry["image"]).resolve(), lens)
     return item

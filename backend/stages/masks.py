@@ -129,6 +129,12 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
             f"No frame in use is called {unknown[0]}; there are {some}{', ...' if len(frames) > 5 else ''}.",
             "Mark the object on one of these frames.",
         )
+    names = [Path(frame.source).name for frame in frames]
+    if doubtful := [n for n in context.spec.prompts if names.count(n) > 1 and n not in {f.source for f in frames}]:
+        several = ", ".join(frame.source for frame in frames if Path(frame.source).name == doubtful[0])
+        raise context.error(
+            "prompt_bad", f"{doubtful[0]} may be any of {several}.", "Name the photo with its folder, as shown here."
+        )
     context.progress(0.0, "Reading frames")
     images = _read_working(context, frames)
     small = [_resized(image, first.SIDE) for image in images]

@@ -152,6 +152,17 @@ def test_what_cannot_work_says_why(scene, tmp_path, spec, code, part):
     assert caught.value.hint
 
 
+def test_a_name_that_two_folders_hold_is_not_guessed(scene, tmp_path):
+    workspace = ms.write_frames(scene, tmp_path)
+    frames = Frames.load(workspace.folder("frames"))
+    frames.frames[0] = replace(frames.frames[0], source="a/000.jpg")
+    frames.frames[1] = replace(frames.frames[1], source="b/000.jpg")
+    frames.save(workspace.folder("frames"))
+    with pytest.raises(PipelineError, match=r"a/000\.jpg, b/000\.jpg") as caught:
+        ms.run_stage(masks, workspace, ("frames",), prompts={"000.jpg": [POINT]})
+    assert caught.value.code == "prompt_bad"
+
+
 def test_broken_mask_file_is_named(scene, tmp_path):
     (tmp_path / "003.png").write_bytes(b"no picture")
     workspace = ms.write_frames(scene, tmp_path / "job")
