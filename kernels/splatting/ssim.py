@@ -21,6 +21,8 @@ BAND = 64
 """Rows of a band: its ten rows of overlap with its neighbours are filtered twice, an eighth of the work."""
 WINDOW = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
 WINDOW = (WINDOW / WINDOW.sum()).astype(np.float32)
+WEIGHTS = np.concatenate([WINDOW, np.zeros(1, np.float32)])
+"""The window, filled up to a multiple of four."""
 C1 = np.float32(0.01**2)
 C2 = np.float32(0.03**2)
 _ZERO = np.float32(0.0)
@@ -30,42 +32,64 @@ _TWO = np.float32(2.0)
 
 @serial
 def _filter_row(padded, out):
-    """Horizontal filter: ``padded`` (W + 2 RADIUS,) to ``out`` (W,)."""
+    """Horizontal filter: ``padded`` (W + 2 RADIUS,) to ``out`` (W,); taps at equal distance share their weight."""
     n = out.shape[0]
-    out[:] = _ZERO
-    for k in range(SPAN):
-        part = padded[k : k + n]
-        weight = WINDOW[k]
-        for x in range(n):
-            out[x] += weight * part[x]
+    a, b, c, d, e = padded[:n], padded[1 : n + 1], padded[2 : n + 2], padded[3 : n + 3], padded[4 : n + 4]
+    f, g, h, i, j = padded[6 : n + 6], padded[7 : n + 7], padded[8 : n + 8], padded[9 : n + 9], padded[10 : n + 10]
+    middle = padded[RADIUS : RADIUS + n]
+    w0, w1, w2, w3, w4, w5 = WINDOW[0], WINDOW[1], WINDOW[2], WINDOW[3], WINDOW[4], WINDOW[5]
+    for x in range(n):
+        far = w0 * (a[x] + j[x]) + w1 * (b[x] + i[x]) + w2 * (c[x] + h[x])
+        out[x] = far + w3 * (d[x] + g[x]) + w4 * (e[x] + f[x]) + w5 * middle[x]
 
 
 @serial
-def _add_row(total, row, weight):
-    """``total += weight * row``."""
+def _add_rows(total, a, b, c, d, weights):
+    """``total += weights[0] a + weights[1] b + weights[2] c + weights[3] d``: four rows for one store."""
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
     for x in range(total.shape[0]):
-        total[x] += weight * row[x]
+        total[x] += w0 * a[x] + w1 * b[x] + w2 * c[x] + w3 * d[x]
 
 
 @serial
-def _moments_of_row(image, truth, padded, rows):
-    """Horizontally filtered x, y, x^2, y^2 and xy of one row: ``rows`` (5, W)."""
+def _filter_column(ring, row, height, zeros, out):
+    """Vertical filter at ``row``: ``ring`` (SPAN, M W) of rows of M maps, by row modulo SPAN, to ``out`` (M W,)."""
+    out[:] = _ZERO
+    for first in range(0, SPAN, 4):
+        top = row + first - RADIUS
+        a = _row_or_zeros(ring, top, height, zeros)
+        b = _row_or_zeros(ring, top + 1, height, zeros)
+        c = _row_or_zeros(ring, top + 2, height, zeros)
+        d = _row_or_zeros(ring, top + 3, height, zeros)
+        _add_rows(out, a, b, c, d, WEIGHTS[first : first + 4])
+
+
+@serial
+def _row_or_zeros(ring, source, height, zeros):
+    """Row ``source`` of all maps, or ``zeros`` (M W,) outside the picture."""
+    return ring[source % SPAN] if 0 <= source < height else zeros
+
+
+@serial
+def _moments_of_row(image, truth, x, y, padded, rows):
+    """Horizontally filtered x, y, x^2, y^2 and xy of one row: ``rows`` (5, W); ``x``, ``y`` (W,) are working memory."""
     n = image.shape[0]
     inner = padded[RADIUS : RADIUS + n]
-    for x in range(n):
-        inner[x] = image[x]
+    for k in range(n):
+        x[k] = image[k]
+        y[k] = truth[k]
+    inner[:] = x
     _filter_row(padded, rows[0])
-    for x in range(n):
-        inner[x] = truth[x]
+    inner[:] = y
     _filter_row(padded, rows[1])
-    for x in range(n):
-        inner[x] = image[x] * image[x]
+    for k in range(n):
+        inner[k] = x[k] * x[k]
     _filter_row(padded, rows[2])
-    for x in range(n):
-        inner[x] = truth[x] * truth[x]
+    for k in range(n):
+        inner[k] = y[k] * y[k]
     _filter_row(padded, rows[3])
-    for x in range(n):
-        inner[x] = image[x] * truth[x]
+    for k in range(n):
+        inner[k] = x[k] * y[k]
     _filter_row(padded, rows[4])
 
 
@@ -95,19 +119,16 @@ def _band_of_map(image, truth, weight, low, high, values, gradients):
     padded = np.zeros(width + 2 * RADIUS, np.float32)
     ring = np.zeros((SPAN, 5, width), np.float32)
     moments = np.zeros((5, width), np.float32)
-    value = np.zeros(width, np.float32)
+    value, zeros = np.zeros(width, np.float32), np.zeros(5 * width, np.float32)
+    flat, flat_moments = ring.reshape(SPAN, 5 * width), moments.reshape(5 * width)
+    image_row, truth_row = np.zeros(width, np.float32), np.zeros(width, np.float32)
     for y in range(max(low - RADIUS, 0), high + RADIUS):
         if y < height:
-            _moments_of_row(image[y], truth[y], padded, ring[y % SPAN])
+            _moments_of_row(image[y], truth[y], image_row, truth_row, padded, ring[y % SPAN])
         row = y - RADIUS
         if row < low:
             continue
-        moments[:] = _ZERO
-        for k in range(SPAN):
-            source = row + k - RADIUS
-            if 0 <= source < height:
-                for m in range(5):
-                    _add_row(moments[m], ring[source % SPAN, m], WINDOW[k])
+        _filter_column(flat, row, height, zeros, flat_moments)
         _similarity_of_row(moments, weight[row], value, gradients[0, row], gradients[1, row], gradients[2, row])
         values[row] = value
 
@@ -118,7 +139,8 @@ def _band_of_gradient(image, truth, gradients, low, high, v_image):
     height, width = image.shape
     padded = np.zeros(width + 2 * RADIUS, np.float32)
     ring = np.zeros((SPAN, 3, width), np.float32)
-    sums = np.zeros((3, width), np.float32)
+    sums, zeros = np.zeros((3, width), np.float32), np.zeros(3 * width, np.float32)
+    flat, flat_sums = ring.reshape(SPAN, 3 * width), sums.reshape(3 * width)
     for y in range(max(low - RADIUS, 0), high + RADIUS):
         if y < height:
             for m in range(3):
@@ -127,12 +149,7 @@ def _band_of_gradient(image, truth, gradients, low, high, v_image):
         row = y - RADIUS
         if row < low:
             continue
-        sums[:] = _ZERO
-        for k in range(SPAN):
-            source = row + k - RADIUS
-            if 0 <= source < height:
-                for m in range(3):
-                    _add_row(sums[m], ring[source % SPAN, m], WINDOW[k])
+        _filter_column(flat, row, height, zeros, flat_sums)
         for x in range(width):
             v_image[row, x] = sums[0, x] + _TWO * image[row, x] * sums[1, x] + truth[row, x] * sums[2, x]
 
