@@ -82,6 +82,10 @@ def main() -> int:
     gpu = kinds.add_parser("gpu", help="gsplat against our rasteriser, and training on CUDA")
     gpu.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
     args = parser.parse_args()
+    if args.kind in {"splats", "gpu"}:
+        from turnaround.backend import compile_cache
+
+        compile_cache.use()  # before numba is imported: as a job runs, with threads that sleep while they wait
     if args.kind == "splats":
         splats_table()
     elif args.kind == "gpu":

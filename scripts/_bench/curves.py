@@ -15,13 +15,17 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
-import torch
-from turnaround.backend.images import write_image
-from turnaround.backend.splat_files import Splats
-from turnaround.backend.training import model, optimiser, rasterisers, starts, trainer, views
-from turnaround.backend.training.cpu import render_image
+from turnaround.backend import compile_cache
+
+compile_cache.use()  # before numba is imported: as a job runs, with threads that sleep while they wait
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from turnaround.backend.images import write_image  # noqa: E402
+from turnaround.backend.splat_files import Splats  # noqa: E402
+from turnaround.backend.training import model, optimiser, rasterisers, starts, trainer, views  # noqa: E402
+from turnaround.backend.training.cpu import render_image  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COLUMNS = ("minutes", "step", "gaussians", "psnr", "psnr_inside", "ssim", "iou")

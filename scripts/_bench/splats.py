@@ -218,6 +218,7 @@ def _steps(s: Scene) -> tuple[float, float, float]:
     one = best(learner.step)
     numba.set_num_threads(threads)
     torch.set_num_threads(threads)
+    arithmetic_speed()  # threads that sleep between loops may all wake on one core; a long loop spreads them
     learner.step()
     cpu, wall, repeats = time.process_time(), time.perf_counter(), 0
     while repeats < 5 or time.perf_counter() - wall < 2.0:
