@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
-from turnaround.backend.splat_files import load  # noqa: E402
+from turnaround.backend.splat_files import load
 
 SMALL = {
     "surface.resolution": 40,
