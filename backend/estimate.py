@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..protocol import STAGES, stage_options
 
@@ -25,6 +26,8 @@ COSTS: Mapping[str, tuple[float, float]] = {
     "splats": (5.0, 0.4),
     "export": (12.0, 1.2),
 }
+STEP_ONCE, STEP_MEGAPIXEL = 0.03, 0.2
+"""Core-seconds of one step of training: for the Gaussians, and for each megapixel of the photo."""
 START_SECONDS = 4.0
 """Starting the worker, importing libraries, loading compiled kernels."""
 MB_PER_MEGAPIXEL = 5.5
@@ -51,6 +54,7 @@ def forecast(preset: str, photos: int, long_side: int) -> Forecast:
     side = min(long_side, options["long_side"])
     megapixels = side * side * ASPECT / 1e6
     seconds = START_SECONDS + sum(expected(stage, frames, megapixels) for stage in STAGES)
+    seconds += training_seconds(stage_options("splats", preset, {}))
     disk = MB_ONCE + frames * megapixels * MB_PER_MEGAPIXEL
     return Forecast(preset=preset, frames=frames, seconds=round(seconds), disk_mb=round(disk))
 
@@ -59,6 +63,15 @@ def expected(stage: str, frames: int, megapixels: float) -> float:
     """Wall seconds that ``stage`` is expected to take here."""
     once, each = COSTS[stage]
     return (once + each * frames * megapixels) / cores()
+
+
+def training_seconds(options: Mapping[str, Any]) -> float:
+    """Wall seconds of training under the options of ``splats``: its minutes, or less where its steps end sooner."""
+    if options["method"] == "untrained":
+        return 0.0
+    megapixels = options["side"] ** 2 * ASPECT / 1e6
+    by_steps = options["steps"] * (STEP_ONCE + STEP_MEGAPIXEL * megapixels) / cores()
+    return min(60.0 * options["minutes"], by_steps) if options["minutes"] else by_steps
 
 
 def cores() -> int:

@@ -193,7 +193,10 @@ def explain(stage: str, error: Exception) -> PipelineError:
 def _weight(spec: JobSpec, stage: str) -> float:
     """Expected seconds of a stage for a capture of usual size; only the ratios matter to the clock."""
     side = stage_options("frames", spec.preset, spec.overrides)["long_side"]
-    return estimate.expected(stage, _TYPICAL_FRAMES, side * side * estimate.ASPECT / 1e6)
+    seconds = estimate.expected(stage, _TYPICAL_FRAMES, side * side * estimate.ASPECT / 1e6)
+    if stage == "splats":
+        seconds += estimate.training_seconds(stage_options("splats", spec.preset, spec.overrides))
+    return seconds
 
 
 def _overall(emit: Emit, clock: estimate.Clock) -> Emit:

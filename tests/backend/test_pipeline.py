@@ -264,6 +264,10 @@ def test_clock_predicts_by_what_was_measured():
 
 def test_forecast_grows_with_the_capture():
     few, many = estimate.forecast("draft", 10, 960), estimate.forecast("draft", 40, 960)
+    options = {"method": "auto", "side": 640, "steps": 10**6, "minutes": 3.0}
+    assert estimate.training_seconds(options) == 180.0
+    assert estimate.training_seconds(options | {"method": "untrained"}) == 0.0
+    assert 0 < estimate.training_seconds(options | {"steps": 10}) < 3.0
     assert few.frames == 10
     assert many.seconds > few.seconds
     assert many.disk_mb > few.disk_mb
