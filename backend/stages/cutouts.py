@@ -77,7 +77,9 @@ def run(context: Context) -> None:
     if empty:
         context.warn("mask_empty", f"The mask is empty on {', '.join(empty)}: its cutout shows nothing.")
     context.facts.method = "decontaminated"
-    context.facts.details["artefacts"] = [{"kind": "cutouts", "path": "03_cutouts", "axes": "image", "count": len(cut)}]
+    context.facts.details["artefacts"] = [
+        {"kind": "cutouts", "path": "03_cutouts", "axes": "image", "unit": "pixels", "count": len(cut)}
+    ]
 
 
 def _cut_all(context: Context, loaded: Iterable[Loaded], empty: list[str]) -> Iterator[tuple[str, np.ndarray]]:

@@ -25,8 +25,8 @@ from ..splat_files import load, save, transform
 from ..stage import Context
 
 NAME = "export"
-VERSION = 1
-INPUTS = ("frames", "masks", "cameras", "masks_refined", "cutouts", "surface", "splats")
+VERSION = 2
+INPUTS = ("frames", "masks", "cameras", "masks_refined", "surface", "splats")
 OUTPUTS = ("mesh.ply", "cameras.json", "sparse_points.ply", "preview.png")
 SPEC: tuple[str, ...] = ("length", "length_of", "deliverables", "seed")
 
@@ -60,10 +60,6 @@ def run(context: Context) -> None:
         save(context.output / "splats.ply", splats, up="z")
         artefacts.append(_artefact(context, "splats", "splats.ply", unit, len(splats)))
     artefacts.append(_write_cameras(context, cameras, factor, unit))
-    if context.has("cutouts"):
-        folder = context.workspace.folder("cutouts").name
-        count = len(list(context.folder("cutouts").glob("*.png")))
-        artefacts.append(Artefact(kind="cutouts", path=folder, axes="image", unit="pixels", count=count))
     context.progress(0.7, "Scoring the mesh's colours")
     views = held_out_views(context.folder("cameras"), context.folder("masks_refined"))
     context.facts.metrics = scores(views, lambda camera: colours_seen(mesh, camera)[0], "mesh")
