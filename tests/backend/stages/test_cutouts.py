@@ -70,7 +70,7 @@ def test_cuts_every_frame_and_takes_the_background_out_of_the_rim(tmp_path):
     near = ndimage.distance_transform_edt(mask == 0) < 10
     assert np.abs(rgba[near][:, :3].astype(int) - OBJECT).max() <= 2
     assert context.facts.details["artefacts"] == [
-        {"kind": "cutouts", "path": "03_cutouts", "axes": "image", "count": 5}
+        {"kind": "cutouts", "path": "03_cutouts", "axes": "image", "unit": "pixels", "count": 5}
     ]
     assert not context.facts.warnings
 
