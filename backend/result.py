@@ -46,7 +46,7 @@ def gather(workspace: Workspace, spec: JobSpec, recipe: tuple[str, ...], current
         "complete": set(recipe) == set(stamps),
         "recipe": list(recipe),
         **_unit(workspace, stamps),
-        "artefacts": [a for s in stamps.values() for a in s.get("details", {}).get("artefacts", [])],
+        "artefacts": _artefacts(stamps),
         "metrics": metrics,
         "methods": {name: stamp.get("method", "") for name, stamp in stamps.items()},
         "fallbacks": [f for s in stamps.values() for f in s.get("fallbacks", [])],
@@ -59,6 +59,12 @@ def gather(workspace: Workspace, spec: JobSpec, recipe: tuple[str, ...], current
         "spec": to_dict(spec),
         "versions": versions(),
     }
+
+
+def _artefacts(stamps: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the stages list, each path once; the later stage knows more of it."""
+    listed = [a for stamp in stamps.values() for a in stamp.get("details", {}).get("artefacts", [])]
+    return list({(a["kind"], a["path"]): a for a in listed}.values())
 
 
 def versions() -> dict[str, str]:
