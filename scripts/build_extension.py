@@ -14,9 +14,9 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("__init__.py", "blender_manifest.toml", "protocol.py", "pyproject.toml", "LICENSE", "constraints.txt")
+FILES = ("__init__.py", "blender_manifest.toml", "pyproject.toml", "LICENSE", "constraints.txt")
 """``constraints.txt`` pins the backend's libraries; a tree without it builds all the same."""
-FOLDERS = ("addon", "backend", "kernels")
+FOLDERS = ("addon", "backend", "kernels", "protocol")
 SUFFIXES = frozenset({".py", ".toml", ".json", ".txt", ".md"})
 MAX_BYTES = 1_000_000
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -41,7 +41,7 @@ def build(root: Path, output: Path) -> Path:
     if version != packed:
         raise ValueError(f"expected one version, got {version} in the manifest and {packed} in pyproject.toml")
     paths = contents(root)
-    required = ["__init__.py", "blender_manifest.toml", "protocol.py", "LICENSE"]
+    required = ["__init__.py", "blender_manifest.toml", "protocol/__init__.py", "LICENSE"]
     if missing := {*required} - {p.as_posix() for p in paths}:
         raise ValueError(f"expected {', '.join(sorted(missing))} in {root}, got none")
     output.mkdir(parents=True, exist_ok=True)

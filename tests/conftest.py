@@ -25,7 +25,7 @@ with contextlib.suppress(PackageNotFoundError):  # Blender's Python has no numba
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The folder that holds ``protocol.py``."""
+    """The folder that holds ``protocol/``."""
     return ROOT
 
 

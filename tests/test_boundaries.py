@@ -102,7 +102,8 @@ def test_the_reader_of_imports_sees_all_forms(tmp_path, monkeypatch):
 
 
 def test_protocol_and_root_stand_alone():
-    assert not collect([wrong(ROOT / "protocol.py", set(), set()), wrong(ROOT / "__init__.py", set(), {"addon"})])
+    assert not collect([wrong(path, set(), {"protocol"}) for path in sources("protocol")])
+    assert not wrong(ROOT / "__init__.py", set(), {"addon"})
     assert not imports(ROOT / "__init__.py", only_at_load=True)
 
 

@@ -51,7 +51,8 @@ def tree(repository: Path, tmp_path: Path) -> Path:
     (root / "kernels" / ".hidden.py").write_text("")
     (root / "backend" / "table.json").write_text("{}")
     (root / "backend" / "library.so").write_bytes(b"")
-    for name in ("__init__.py", "blender_manifest.toml", "protocol.py", "LICENSE", "pyproject.toml"):
+    for name in ("__init__.py", "blender_manifest.toml", "LICENSE", "pyproject.toml", "protocol/__init__.py"):
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(repository / name, root / name)
     return root
 
@@ -60,7 +61,7 @@ def test_it_holds_the_source_and_nothing_else(builder, tree, tmp_path):
     with zipfile.ZipFile(builder.build(tree, tmp_path / "out")) as archive:
         assert archive.namelist() == [
             "LICENSE", "__init__.py", "addon/importer/a.py", "backend/a.py", "backend/table.json",
-            "blender_manifest.toml", "kernels/a.py", "protocol.py", "pyproject.toml",
+            "blender_manifest.toml", "kernels/a.py", "protocol/__init__.py", "pyproject.toml",
         ]  # fmt: skip
         assert archive.testzip() is None
 
@@ -88,8 +89,8 @@ def test_the_real_one_is_small_and_has_no_wheels(builder, repository, tmp_path):
 
 
 def test_a_tree_that_lacks_a_part_or_disagrees_is_refused(builder, tree, tmp_path):
-    (tree / "protocol.py").unlink()
-    with pytest.raises(ValueError, match=r"protocol\.py"):
+    (tree / "protocol" / "__init__.py").unlink()
+    with pytest.raises(ValueError, match=r"protocol/__init__\.py"):
         builder.build(tree, tmp_path)
     manifest = tree / "blender_manifest.toml"
     manifest.write_text(manifest.read_text().replace('version = "0.1.0"', 'version = "9.9.9"'))

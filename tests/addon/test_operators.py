@@ -368,5 +368,5 @@ class TestEnabling:
     def test_the_install_has_no_more_than_it_needs(self, extension):
         folder = Path(extension.__file__).parent
         names = {p.name for p in folder.iterdir()} - {"__pycache__"}
-        assert {"addon", "backend", "kernels", "protocol.py", "blender_manifest.toml", "LICENSE"} <= names
+        assert {"addon", "backend", "kernels", "protocol", "blender_manifest.toml", "LICENSE"} <= names
         assert not names & {"tests", "samples", "scripts", "docs", ".git"}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results: what a job delivers, with axes and units, and the names of what it measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """A file a job delivers. ``path`` is relative to the job folder, ``axes`` a key of ``AXES``."""
+
+    kind: str
+    path: str
+    axes: str = "z_up"
+    unit: str = "relative"
+    count: int = 0
+
+
+AXES = {
+    "z_up": "right-handed, z up, object's centre above the origin, its lowest point at z = 0",
+    "y_up": "glTF: right-handed, y up, z towards the viewer",
+    "image": "pixels",
+}
+
+ARTEFACTS: dict[str, str] = {
+    "mesh": "PLY, vertex colours (red, green, blue: sRGB 8 bit)",
+    "model": "GLB, y up",
+    "obj": "OBJ with vertex colours",
+    "stl": "STL, millimetres",
+    "points": "PLY, coloured points of the object with a radius each",
+    "sparse_points": "PLY, structure-from-motion points of the whole capture, for checking cameras",
+    "splats": "PLY in the layout of 3D Gaussian splatting",
+    "cameras": "cameras.json: one undistorted pinhole camera a frame, with image and mask",
+    "cutouts": "folder of RGBA PNG, straight alpha",
+    "report": "a page or picture for people",
+}
+
+METRICS: dict[str, str] = {
+    "frames_used": "frames that entered the job",
+    "frames_registered": "frames with a camera",
+    "registered_share": "frames_registered / frames_used",
+    "reprojection_error_px": "mean reprojection error of the sparse points, pixels of the frames",
+    "mask_confidence_mean": "mean of the frames' mask confidences, 0 to 1",
+    "splats_psnr": "dB, held-out frames, inside the mask",
+    "splats_ssim": "held-out frames, inside the mask",
+    "mesh_psnr": "dB, held-out frames, mesh colours inside the mask",
+    "mesh_ssim": "held-out frames, mesh colours inside the mask",
+    "mask_iou_mean": "mean over frames of mask intersection over union with the truth",
+    "mask_iou_min": "least of the frames' intersections over unions",
+    "mask_boundary_f_mean": "mean over frames of the boundary F-measure (DAVIS)",
+    "camera_auc_3": "per cent; area under the curve of relative-pose accuracy up to 3 degrees",
+    "camera_auc_5": "per cent; the same up to 5 degrees",
+    "camera_auc_30": "per cent; the same up to 30 degrees",
+    "camera_centre_rms_percent": "per cent of the diagonal of the box of the true centres, after a similarity",
+    "chamfer": "mean of the two mean distances over the seen surface, units of the truth",
+    "f_score_1pct": "F-score at 1 per cent of the diagonal of the true object's box",
+    "up_error_degrees": "angle between the job's z axis and the truth's",
+    "scale_error_percent": "relative error of the metric scale",
+}
