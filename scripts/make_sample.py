@@ -23,13 +23,16 @@ import bpy
 from mathutils import Matrix, Vector
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _sample import figure, look, truth
+from _sample import figure, look, truth, turntable
 
 ROOT = Path(__file__).resolve().parents[1]
 CENTRE = Vector((0.02, 0.0, 0.075))
 EYES = ((0.0905, 0.0262, 0.130), (0.0905, -0.0262, 0.130))
 RINGS = ((0.6, 20.0, 0.44), (0.4, 46.0, 0.46))
 """Share of the views, elevation in degrees and distance in metres of each ring."""
+
+Shot = dict[bpy.types.Object, Matrix]
+"""Where things stand in one picture: matrices in the room's frame."""
 
 
 def ring_cameras(views: int, seed: int) -> list[Matrix]:
@@ -68,18 +71,18 @@ def set_up_render(size: tuple[int, int], samples: int) -> None:
     scene.view_settings.view_transform = "Standard"
 
 
-def render_photos(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], quality: int) -> None:
-    """Render one JPEG a camera into ``folder``."""
+def render_photos(folder: Path, shots: list[Shot], quality: int) -> None:
+    """Render one JPEG a shot into ``folder``."""
     settings = bpy.context.scene.render.image_settings
     settings.file_format, settings.color_mode, settings.quality = "JPEG", "RGB", quality
-    for i, matrix in enumerate(cameras):
+    for i, shot in enumerate(shots):
         start = time.perf_counter()
         bpy.context.scene.cycles.seed = i
-        _render(folder / f"{i:03d}.jpg", camera, matrix)
-        print(f"photo {i + 1} of {len(cameras)}: {time.perf_counter() - start:.1f} s", flush=True)
+        _render(folder / f"{i:03d}.jpg", shot)
+        print(f"photo {i + 1} of {len(shots)}: {time.perf_counter() - start:.1f} s", flush=True)
 
 
-def render_masks(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], target: bpy.types.Object) -> None:
+def render_masks(folder: Path, shots: list[Shot], target: bpy.types.Object) -> None:
     """Render coverage of ``target`` alone: white light on black, linear, so that 255 is a fully covered pixel."""
     scene = bpy.context.scene
     white = bpy.data.materials.new("white")
@@ -90,7 +93,7 @@ def render_masks(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], 
     white.node_tree.links.new(glow.outputs[0], nodes["Material Output"].inputs["Surface"])
     target.data.materials[0] = white
     for other in scene.objects:
-        other.hide_render = other not in {target, camera}
+        other.hide_render = other not in {target, scene.camera}
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0
     scene.view_settings.view_transform = "Raw"
     scene.cycles.use_denoising = False
@@ -98,12 +101,13 @@ def render_masks(folder: Path, camera: bpy.types.Object, cameras: list[Matrix], 
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "PNG", "BW", "8"
     settings.compression = 100
-    for i, matrix in enumerate(cameras):
-        _render(folder / f"{i:03d}.png", camera, matrix)
+    for i, shot in enumerate(shots):
+        _render(folder / f"{i:03d}.png", shot)
 
 
-def _render(path: Path, camera: bpy.types.Object, world_from_camera: Matrix) -> None:
-    camera.matrix_world = world_from_camera
+def _render(path: Path, shot: Shot) -> None:
+    for thing, matrix in shot.items():
+        thing.matrix_world = matrix
     bpy.context.scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
 
@@ -115,11 +119,29 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("name", nargs="?", default="elephant", help="folder under --out (default: elephant)")
     parser.add_argument("--out", type=Path, default=ROOT / "samples", help="where the folder goes")
     parser.add_argument("--size", type=int, nargs=2, default=(720, 540), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--views", type=int, default=30)
+    parser.add_argument("--views", type=int, help="how many pictures (default: 30, on a turntable 36)")
+    parser.add_argument("--turntable", action="store_true", help="camera and room stand still, the object turns")
     parser.add_argument("--samples", type=int, default=24, help="Cycles samples a pixel")
     parser.add_argument("--quality", type=int, default=83, help="JPEG quality")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(given)
+    parser.add_argument("--camouflage", action="store_true", help="the object is of the table's stone (see look.py)")
+    args = parser.parse_args(given)
+    args.views = args.views or (36 if args.turntable else 30)
+    return args
+
+
+def _shots(
+    args: argparse.Namespace, camera: bpy.types.Object, target: bpy.types.Object
+) -> tuple[list[Matrix], list[Shot]]:
+    """True cameras in the object's frame (OpenGL axes, metres), and what moves for each picture."""
+    if not args.turntable:
+        cameras = ring_cameras(args.views, args.seed)
+        return cameras, [{camera: matrix} for matrix in cameras]
+    turntable.add_room()
+    angles = turntable.turns(args.views, args.seed)
+    fixed = turntable.fixed_camera(CENTRE)
+    shots = [{camera: fixed, target: Matrix.Rotation(angle, 4, "Z")} for angle in angles]
+    return turntable.seen_from_object(fixed, angles), shots
 
 
 def main() -> int:
@@ -132,23 +154,25 @@ def main() -> int:
             old.unlink()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     target = figure.build()
-    target.data.materials.append(look.mosaic(EYES))
+    target.data.materials.append(look.terrazzo() if args.camouflage else look.mosaic(EYES))
     look.add_surroundings()
     focal_px = 1.125 * size[0]
     camera = look.add_camera(focal_px, size[0])
     set_up_render(size, args.samples)
-    cameras = ring_cameras(args.views, args.seed)
+    cameras, shots = _shots(args, camera, target)
     truth.write_mesh(folder / "gt_mesh.ply", target.data)
     truth.write_transforms(folder / "transforms.json", cameras, focal_px, size, target.dimensions.z)
     flank = Vector((-0.012, 0.0, 0.092))
     truth.write_prompt(folder / "prompts.json", "000.jpg", truth.project(flank, cameras[0], focal_px, size))
     note = truth.README.format(
         title=f"Sample capture: {args.name}", name=args.name, views=args.views, width=size[0], height=size[1],
-        samples=args.samples, seed=args.seed, blender=bpy.app.version_string, height_mm=1000 * target.dimensions.z,
+        samples=args.samples, blender=bpy.app.version_string, height_mm=1000 * target.dimensions.z,
+        options=f"--seed {args.seed} {'--turntable ' if args.turntable else ''}",
+        taken="a fixed camera and a turning object" if args.turntable else "two rings of cameras",
     )  # fmt: skip
     (folder / "README.md").write_text(note)
-    render_photos(folder / "images", camera, cameras, args.quality)
-    render_masks(folder / "masks", camera, cameras, target)
+    render_photos(folder / "images", shots, args.quality)
+    render_masks(folder / "masks", shots, target)
     total = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     print(f"{folder}: {args.views} views, {total / 1e6:.2f} MB")
     return 0

@@ -16,17 +16,17 @@ from mathutils import Matrix, Vector
 
 README = """# {title}
 
-{views} pictures of an elephant of coloured tiles on a terrazzo table, {width} x {height} pixels, two rings of cameras.
+{views} pictures of an elephant of coloured tiles on a terrazzo table, {width} x {height} pixels, {taken}.
 The object was invented for this project; every texture is procedural. It was rendered with Cycles in Blender {blender}:
 
-    python scripts/make_sample.py --size {width} {height} --views {views} --samples {samples} --seed {seed} {name}
+    python scripts/make_sample.py --size {width} {height} --views {views} --samples {samples} {options}{name}
 
 | file | what |
 |---|---|
 | `images/` | the capture: give this folder to `turnaround run` |
 | `prompts.json` | one click on the object, pixels of the picture |
 | `masks/` | 8-bit coverage of the object; 255 is the object |
-| `transforms.json` | true cameras: camera-to-world, OpenGL axes, metres, z up, the table is z = 0 |
+| `transforms.json` | true cameras: camera-to-world, OpenGL axes, metres, z up, the object stands on z = 0 |
 | `gt_mesh.ply` | the true surface, watertight, metres; the object is {height_mm:.1f} mm high |
 
 Licence: CC0 1.0. Do with it what you like.
