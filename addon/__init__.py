@@ -8,7 +8,7 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import marking, operators, panels, preferences, properties
+    from . import marking, operators, panels, preferences, properties, splat_import
 
     return (
         preferences.TurnaroundPreferences,
@@ -21,6 +21,8 @@ def _classes() -> tuple[Any, ...]:
         operators.TURNAROUND_OT_open_job_folder,
         operators.TURNAROUND_OT_show_log,
         operators.TURNAROUND_OT_preferences,
+        splat_import.TURNAROUND_OT_import_splats,
+        splat_import.TURNAROUND_FH_splats,
         marking.TURNAROUND_OT_add_prompt,
         marking.TURNAROUND_OT_remove_prompt,
         marking.TURNAROUND_OT_mark_object,
@@ -36,13 +38,15 @@ def register() -> None:
     """Register every class of the addon; nothing heavy is loaded and no process is started."""
     import bpy
 
-    from . import overlay, properties
+    from . import overlay, properties, splat_import
 
     for cls in _classes():
         bpy.utils.register_class(cls)
     scene: Any = bpy.types.Scene
     props: Any = bpy.props
     scene.turnaround = props.PointerProperty(type=properties.TurnaroundSettings)
+    imports: Any = bpy.types.TOPBAR_MT_file_import
+    imports.append(splat_import.menu)
     overlay.add()
 
 
@@ -50,8 +54,10 @@ def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import overlay, runtime
+    from . import overlay, runtime, splat_import
 
+    imports: Any = bpy.types.TOPBAR_MT_file_import
+    imports.remove(splat_import.menu)
     runtime.shut_down()
     overlay.remove()
     scene: Any = bpy.types.Scene

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import runtime
+from . import pictures, runtime
 from .marking import is_marking
 from .naming import photos_in
 from .preferences import backend_python
@@ -25,6 +25,8 @@ TITLES = {
     "splats": "Making splats",
     "export": "Writing the result",
 }
+PREVIEW_SCALE = 11.0
+"""Widgets' heights of 20 pixels: the picture fills a sidebar of 290 pixels without making it scroll."""
 _KINDS = (("mesh", "Mesh"), ("splats", "Splats"), ("points", "Points"))
 _WAITING = {
     State.STARTING: "Starting the backend…",
@@ -200,6 +202,9 @@ def draw_progress(layout: Any, session: Session) -> None:
     layout.progress(factor=job.fraction, text=f"{job.fraction:.0%}  {title}", type="BAR")
     # Above the lines that come and go, so that it does not move under the mouse.
     layout.operator("turnaround.cancel", icon="CANCEL")
+    picture = pictures.picture_at(job.preview)
+    if picture is not None:
+        layout.template_icon(icon_value=picture.icon_id, scale=PREVIEW_SCALE)
     if job.seconds_left is not None:
         layout.label(text=f"{time_left(job.seconds_left)} left", icon="TIME")
     if job.message:

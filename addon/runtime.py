@@ -15,6 +15,7 @@ from typing import Any
 
 import bpy
 
+from . import pictures
 from .preferences import backend_python, jobs_folder
 from .session import Problem, Session
 
@@ -64,6 +65,7 @@ def shut_down() -> None:
         _session = None
     _results.clear()
     _captures.clear()
+    pictures.forget()
 
 
 def look_into(capture: str) -> None:

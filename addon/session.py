@@ -298,7 +298,9 @@ class Session:
                 self.state = State.RUNNING
             job.stage, job.message = event.get("stage", ""), event.get("message", "")
             job.fraction = min(max(float(event.get("fraction", 0.0)), 0.0), 1.0)
-            job.seconds_left, job.preview = event.get("seconds_left"), event.get("preview", "")
+            job.seconds_left = event.get("seconds_left")
+            # Few events carry a picture; the last one stays until the next.
+            job.preview = event.get("preview") or job.preview
         elif kind == "stage_finished":
             job.finished.append(event.get("stage", ""))
         elif kind == "warning":

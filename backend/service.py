@@ -121,7 +121,7 @@ class Service:
             number, method, params = parse(line)
             if not self._greeted and method != "hello":
                 raise RequestError(INVALID_REQUEST, "expected 'hello' as the first request")
-            if method in {"inspect", "preview", "doctor"}:
+            if method in {"inspect", "preview", "convert", "doctor"}:
                 with self._changed:
                     self._pending += 1
                 self._slow.submit(self._answer_slowly, number, method, params)
@@ -200,6 +200,20 @@ class Service:
         from . import capture as captures
 
         return captures.preview(Path(capture), frame, max_side, Path(folder))
+
+    def _on_convert(
+        self, source: str, target: str, up: str = "", turn: str = "", transform: list[list[float]] | None = None
+    ) -> dict[str, Any]:
+        import numpy as np
+
+        from .splat_files.convert import convert
+
+        try:
+            matrix = None if transform is None else np.array(transform, np.float64)
+            return convert(Path(source), Path(target), up or None, turn or None, matrix)
+        except (ValueError, OSError) as error:
+            hint = "Check that the file opens in the program that wrote it, and export it from there again."
+            raise PipelineError("splats_unreadable", "", f"{Path(source).name}: {error}.", hint) from error
 
     def _on_doctor(self) -> dict[str, Any]:
         from . import doctor

@@ -26,6 +26,7 @@ ERRORS: dict[str, str] = {
     "out_of_memory": "use_draft",
     "cancelled": "run_again",
     "version_mismatch": "repair_backend",
+    "splats_unreadable": "",
     "bad_request": "",
     "internal": "show_log",
 }

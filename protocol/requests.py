@@ -10,6 +10,9 @@ REQUESTS: dict[str, str] = {
     "status": "{} -> {jobs: [{id, state, job, capture, last: Event}]}",
     "inspect": "{capture} -> what is in the folder, without writing to it",
     "preview": "{capture, frame, max_side, folder} -> {path, width, height, source_width, source_height}",
+    "convert": "{source, target, up, turn, transform} -> {splats, degree, left_out, up}: a splat file written again in "
+    "the format of the target's suffix; up (z, y or -y; empty: as the file says) is up in files that fix no axes; "
+    "moved by the similarity transform (4 x 4; optional), turned until turn (z, y or -y; empty: as it is) is up",
     "doctor": "{} -> {checks: [{name, ok, detail, hint}]}",
     "shutdown": "{} -> {}; running jobs are cancelled",
 }

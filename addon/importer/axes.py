@@ -22,6 +22,9 @@ SENSOR_WIDTH = 36.0
 BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 """Camera axes (4, 4): y and z change sign."""
 
+TURN_TO_Z = {"z": 0.0, "y": 0.5 * np.pi, "-y": -0.5 * np.pi}
+"""Radians about x that turn what is up in a file to Blender's z."""
+
 
 @dataclass(frozen=True)
 class Lens:

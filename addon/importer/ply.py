@@ -22,7 +22,7 @@ _END = b"end_header\n"
 
 
 @dataclass
-class _Element:
+class Element:
     """One element of the header: its rows, its scalar properties, and the types (count, item) of a list property."""
 
     name: str
@@ -40,6 +40,15 @@ class _Element:
         return np.dtype([("count", count), ("indices", item, (3,))])
 
 
+@dataclass(frozen=True)
+class Header:
+    """The elements of a PLY in file order, its comments, and where the data begins (bytes)."""
+
+    elements: list[Element]
+    comments: list[str]
+    start: int
+
+
 def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (structured, (N,)) and triangles (M, 3) int32 of a PLY; M = 0 where the file has no faces.
 
@@ -48,8 +57,9 @@ def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
     path = Path(path)
     vertices: np.ndarray | None = None
     triangles = np.zeros((0, 3), np.int32)
+    header = read_header(path)
+    elements, start = header.elements, header.start
     with path.open("rb") as file:
-        elements, start = _parse_header(file.read(_HEADER_LIMIT), path)
         rows = [element.row(path) for element in elements]
         claimed = sum(e.count * row.itemsize for e, row in zip(elements, rows, strict=True))
         available = path.stat().st_size - start
@@ -91,23 +101,28 @@ def _triangles(data: np.ndarray, path: Path) -> np.ndarray:
     return np.array(data["indices"].reshape(-1, 3), np.int32)
 
 
-def _parse_header(head: bytes, path: Path) -> tuple[list[_Element], int]:
-    """The elements of the header and its length in bytes."""
+def read_header(path: Path) -> Header:
+    """The header of ``path``; ``ValueError`` where it is no binary little-endian PLY."""
+    with path.open("rb") as file:
+        head = file.read(_HEADER_LIMIT)
     end = head.find(_END)
     if not head.startswith(b"ply\n") or end < 0:
         raise ValueError(f"expected a PLY file, got {path}")
-    elements: list[_Element] = []
+    elements: list[Element] = []
+    comments: list[str] = []
     for line in head[:end].decode("ascii", "replace").splitlines()[1:]:
         words = line.split()
         match words:
+            case ["comment" | "obj_info", *_]:
+                comments.append(line)
             case ["format", kind, *_] if kind != "binary_little_endian":
                 raise ValueError(f"expected binary little-endian PLY, got {kind} in {path}")
             case ["element", name, count] if count.isdigit():
-                elements.append(_Element(name, int(count)))
+                elements.append(Element(name, int(count)))
             case ["property", "list", count, item, _] if elements and {count, item} <= set(_TYPES):
                 elements[-1].lists.append((_TYPES[count], _TYPES[item]))
             case ["property", kind, name] if elements and kind in _TYPES:
                 elements[-1].scalars.append((name, _TYPES[kind]))
             case ["element" | "property", *_]:
                 raise ValueError(f"expected an element or a property, got {line!r} in {path}")
-    return elements, end + len(_END)
+    return Header(elements, comments, end + len(_END))

@@ -92,6 +92,12 @@ def write_ply(path: Path, columns: dict[str, np.ndarray], triangles: np.ndarray 
     path.write_bytes(data)
 
 
+@pytest.fixture
+def write_table() -> Any:
+    """``write_ply``, for tests in other files."""
+    return write_ply
+
+
 def columns(values: np.ndarray, names: tuple[str, ...] | str) -> dict[str, np.ndarray]:
     """Columns of ``values`` (N, len(names)) by name."""
     return {name: values[:, i] for i, name in enumerate(names)}

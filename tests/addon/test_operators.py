@@ -266,6 +266,37 @@ class TestPanels:
         assert "goes on from the last finished stage" in drawn.texts()
         assert "turnaround.run" in drawn.operators()
 
+    def test_the_picture_of_a_training_is_shown_read_again_when_it_changes_and_freed(
+        self, addon, scene, backend, tmp_path
+    ):
+        import os
+
+        backend("waits")
+        session, pictures = addon("runtime").session(), addon("pictures")
+        session.submit(scene.turnaround.job_spec())
+        while not session.job.stage:
+            session.pump()
+            time.sleep(0.01)
+        assert "template_icon" not in {n for n, _, _ in draw(addon, "reconstruct").drawn}, "no picture yet"
+        picture = tmp_path / "preview.ppm"
+        picture.write_bytes(b"P6 4 3 255\n" + bytes(range(36)))
+        session._event({"kind": "progress", "job": session.job.spec.job, "preview": str(picture)})
+        session._event({"kind": "progress", "job": session.job.spec.job, "stage": "splats", "fraction": 0.5})
+        (shown,) = [k for n, _, k in draw(addon, "reconstruct").drawn if n == "template_icon"]
+        # Without a window Blender numbers no icons and reads no picture for one; which file it would read, it knows.
+        assert shown["icon_value"] == pictures.picture_at(str(picture)).icon_id
+        (first,) = pictures._icons
+        assert pictures.picture_at(str(picture)) is pictures._icons[first], "not read again"
+        picture.write_bytes(b"P6 3 4 255\n" + bytes(36))
+        os.utime(picture, (1, 1))
+        assert pictures.picture_at(str(picture)) is not None
+        assert first not in pictures._icons
+        assert len(pictures._icons) == 1, "the old picture is freed"
+        picture.unlink()
+        assert pictures.picture_at(str(picture)) is None
+        addon("runtime").shut_down()
+        assert pictures._icons is None
+
     def test_a_result_before_and_after_the_import(self, addon, scene, job):
         import bpy
 
