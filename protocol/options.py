@@ -30,6 +30,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("cameras.features", (3000, 4096, 8192), "", "most keypoints a frame", (500, 65536)),
     _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
     _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
+    _option("masks.engine", "auto", "", "carries prompts", choices=("auto", "sam2", "tracker", "photos")),
+    _option("masks.model", "auto", "", "installed model for sam2; auto: the largest (turnaround models list)"),
     _option("masks.side", (480, 640, 640), "px", "longer side at which masks are cut", (128, 4096)),
     _option("masks.smoothness", 2.0, "", "price of a pixel of contour; more makes smoother masks", (0.1, 20)),
     _option("masks_refined.side", (480, 640, 960), "px", "longer side at which masks are cut again", (128, 4096)),

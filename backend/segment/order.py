@@ -75,10 +75,9 @@ def _tiny(grey: np.ndarray) -> np.ndarray:
     return vector / max(float(np.linalg.norm(vector)), 1e-6)
 
 
-def _loss(here: np.ndarray, there: np.ndarray) -> float:
-    """What the flow between two pictures loses against what holds in both directions, weighted towards the middle.
+def held(here: np.ndarray, there: np.ndarray) -> float:
+    """Share of the flow between two grey pictures that holds in both directions, weighted towards the middle; 0 to 1.
 
-    A ratio and not a share: one step between pictures with nothing in common must cost more than several good ones.
     Smooth flow between unlike pictures may close upon itself, so that grey values must agree as well.
     """
     if there.shape != here.shape:
@@ -89,5 +88,13 @@ def _loss(here: np.ndarray, there: np.ndarray) -> float:
     height, width = here.shape
     y, x = np.mgrid[:height, :width]
     middle = np.exp(-2.0 * (((x + 0.5) / width - 0.5) ** 2 + ((y + 0.5) / height - 0.5) ** 2) / 0.25)
-    held = float((belief * middle).sum() / middle.sum())
-    return (1.0 - held) / max(held, 0.02)
+    return float((belief * middle).sum() / middle.sum())
+
+
+def _loss(here: np.ndarray, there: np.ndarray) -> float:
+    """What the flow between two pictures loses against what holds in both directions.
+
+    A ratio and not a share: one step between pictures with nothing in common must cost more than several good ones.
+    """
+    share = held(here, there)
+    return (1.0 - share) / max(share, 0.02)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which pixels are the object, one mask a frame: given, prompted, from the photos' alpha, or guessed from the cameras.
 
-The engines are tried in that order. Masks of a prompt are rough where views are far apart, and say so by their
-confidence; ``masks_refined`` makes them agree once the cameras are known.
+The sources are tried in that order; which engine carries a prompt is chosen in ``segment/engines.py``. Masks of a
+prompt are rough where views are far apart, and say so by their confidence; ``masks_refined`` makes them agree once the
+cameras are known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +19,12 @@ import numpy as np
 
 from ..images import read_grey, read_rgb, write_image
 from ..records import Cameras, Frame, Frames, Mask, Masks
-from ..segment import first
-from ..segment.carry import Carried, Colours, carry, cut_frame
-from ..segment.colour import colour_indices
+from ..segment import engines, sequence
+from ..segment.engines import Found, Picture, Task
 from ..segment.given import find_masks, read_mask
-from ..segment.guess import guess
-from ..segment.many import side_by_side
-from ..segment.order import carry_order
-from ..segment.prompts import Marks, draw_marks
 from ..segment.settle import enlarge
 from ..stage import Context
+from ..streaming import ordered_map, worker_count
 from ..workspace import write_json
 
 NAME = "masks"
@@ -39,6 +38,10 @@ SPEC = ("prompts", "masks")
 class Options:
     """Rows of ``protocol.OPTIONS``."""
 
+    engine: str = "auto"
+    """What carries a prompt to all frames: auto, sam2, tracker (frames in time) or photos (in any order)."""
+    model: str = "auto"
+    """Installed model that SAM 2 runs with, of ``turnaround models list``; auto: the largest installed."""
     side: int = 640
     """Pixels of the longer side at which masks are cut, 128 to 4096."""
     smoothness: float = 2.0
@@ -119,6 +122,21 @@ def _alpha(context: Context, frames: list[Frame]) -> Masks:
 
 def _prompted(context: Context, frames: list[Frame]) -> Masks:
     """Cut the prompted frames and carry their masks to all others."""
+    prompts = _prompts_by_frame(context, frames)
+    task = _task(context, frames)
+    task.prompts = prompts
+    context.progress(0.0, "Reading frames")
+    task.ordered = _ordered(context, task)
+    choice = engines.choose(context.options.engine, task.ordered)
+    if choice.instead_of:
+        context.warn("model_missing", f"Masks were made without {choice.instead_of}: {choice.reason}.", choice.hint)
+    context.facts.details["engine"] = choice.name
+    engine = engines.load(choice.name)
+    return _write_found(context, frames, engine.segment(task), engine.METHOD, guessed=False)
+
+
+def _prompts_by_frame(context: Context, frames: list[Frame]) -> dict[int, list[dict[str, Any]]]:
+    """The job's prompts by frame index; a photo may be named with and without its suffix or folder."""
     by_source = {frame.source: i for i, frame in enumerate(frames)}
     by_source |= {Path(frame.source).name: i for i, frame in enumerate(frames)}
     by_source |= {frame.name: i for i, frame in enumerate(frames)}
@@ -135,74 +153,54 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
         raise context.error(
             "prompt_bad", f"{doubtful[0]} may be any of {several}.", "Name the photo with its folder, as shown here."
         )
-    context.progress(0.0, "Reading frames")
-    images = _read_working(context, frames)
-    small = [_resized(image, first.SIDE) for image in images]
-    borders = first.border_histogram(small)
-    prompts: dict[int, list[dict[str, Any]]] = {}  # a photo may be named in two ways, with and without its suffix
+    prompts: dict[int, list[dict[str, Any]]] = {}
     for name, listed in context.spec.prompts.items():
         prompts[by_source[name]] = [*prompts.get(by_source[name], []), *listed]
-    prompted = {i: _first(context, frames[i], listed, images[i], small[i], borders) for i, listed in prompts.items()}
-    context.progress(0.2, "Ordering frames")
-    order = carry_order([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in small], sorted(prompted))
-    carried = carry(
-        images,
-        prompted,
-        order,
-        borders,
-        context.options.smoothness,
-        lambda share: context.progress(0.25 + 0.65 * share, "Carrying the mask to all frames"),
-    )
-    return _enlarged(context, frames, images, carried, "prompt: graph cut and flow", guessed=False)
+    return prompts
 
 
-def _first(
-    context: Context,
-    frame: Frame,
-    prompts: list[dict[str, Any]],
-    working: np.ndarray,
-    small: np.ndarray,
-    borders: np.ndarray,
-) -> Carried:
-    """Cut one prompted frame, first small among candidates, then at working size."""
-    name = frame.source
-    context.progress(0.1, f"Cutting {name}")
-    hint = "Draw a box round the object, or strokes on it and beside it."
-
-    def drawn(image: np.ndarray) -> Marks:
-        size = image.shape[:2]
-        try:
-            return draw_marks(prompts, size, (size[1] / frame.source_width, size[0] / frame.source_height))
-        except ValueError as error:
-            raise context.error("prompt_bad", f"The prompt on {name} cannot be used: {error}.", hint) from error
-
-    best = first.first_mask(small, drawn(small), borders, context.options.smoothness)
-    if best is None:
-        raise context.error("mask_empty", f"Nothing could be told apart at the prompt on {name}.", hint)
-    marks = drawn(working)
-    rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colours = Colours()
-    indices = colour_indices(working)
-    colours.add(indices, rough, 1.0, fixed=True)
-    colours.fixed[1] += first.BORDER_SHARE * borders / borders.sum()
-    belief = np.full_like(rough, 0.8)
-    mask = cut_frame(working, indices, colours.ratios(), rough, belief, context.options.smoothness, marks).mask
-    if not (mask > 0.5).any():
-        raise context.error("mask_empty", f"The mask on {name} came out empty.", hint)
-    # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.
-    extent_known = marks.box is not None or any(prompt["type"] == "stroke" for prompt in prompts)
-    confidence = 0.95 if extent_known else 0.3 + 0.65 * best.fit
-    if confidence < 0.5:
-        context.warn(
-            "mask_unsure",
-            f"The click on {name} leaves open what the object is.",
-            "Draw a box round it, or strokes on it and beside it.",
+def _task(context: Context, frames: list[Frame]) -> Task:
+    """The frames as engines see them."""
+    pictures = [
+        Picture(
+            name=frame.name,
+            source=frame.source,
+            path=context.folder("frames") / frame.image,
+            width=frame.width,
+            height=frame.height,
+            source_width=frame.source_width,
+            source_height=frame.source_height,
         )
-    return Carried(mask=mask, confidence=confidence, method="prompt")
+        for frame in frames
+    ]
+    options = context.options
+    return Task(
+        pictures=pictures,
+        side=options.side,
+        smoothness=options.smoothness,
+        model=options.model,
+        device=context.device,
+        progress=lambda share, message: context.progress(0.9 * share, message),
+        warn=context.warn,
+    )
+
+
+def _ordered(context: Context, task: Task) -> bool:
+    """Whether the frames follow each other in time."""
+
+    def grey(picture: Picture) -> np.ndarray:
+        return cv2.cvtColor(picture.read(sequence.SIDE), cv2.COLOR_RGB2GRAY)
+
+    greys = []
+    with closing(ordered_map(grey, task.pictures, worker_count())) as pictures:
+        for picture in pictures:
+            context.progress(0.0, "Looking at the frames' order")
+            greys.append(picture)
+    return sequence.is_sequence(greys)
 
 
 def _guessed(context: Context, frames: list[Frame]) -> Masks:
-    """What the cameras look at in common."""
+    """What stands out, or what the cameras look at in common."""
     if some := sum(bool(frame.alpha) for frame in frames):
         context.warn(
             "alpha_incomplete",
@@ -215,54 +213,29 @@ def _guessed(context: Context, frames: list[Frame]) -> Masks:
         "Click on the object in one photo to be sure.",
     )
     cameras = Cameras.load(context.folder("cameras"))
-    images = _read_working(context, frames)
     registered = {camera.name: camera for camera in cameras.cameras}
-    carried = guess(
-        images,
-        [registered.get(frame.name) for frame in frames],
-        [(frame.width, frame.height) for frame in frames],
-        cameras.box,
-        context.options.smoothness,
-        lambda share: context.progress(0.1 + 0.8 * share, "Looking for the object"),
-    )
-    return _enlarged(context, frames, images, carried, "guess: what the cameras look at", guessed=True)
+    task = _task(context, frames)
+    task.cameras, task.box = [registered.get(frame.name) for frame in frames], cameras.box
+    engine = engines.load("automatic")
+    return _write_found(context, frames, engine.segment(task), engine.METHOD, guessed=True)
 
 
-def _read_working(context: Context, frames: list[Frame]) -> list[np.ndarray]:
-    """All frames at working size, (h, w, 3) uint8."""
+def _write_found(context: Context, frames: list[Frame], found: Iterator[Found], method: str, guessed: bool) -> Masks:
+    """Bring masks from an engine's size to the frames', as they come, and write them; few are held at a time."""
+    masks: dict[int, Mask] = {}
 
-    def read(frame: Frame) -> np.ndarray:
-        return _resized(read_rgb(context.folder("frames") / frame.image), context.options.side)
+    def write(result: Found) -> tuple[int, Mask]:
+        frame = frames[result.index]
+        if result.settled:
+            size = (frame.width, frame.height)
+            mask = np.round(np.clip(cv2.resize(result.mask, size), 0, 1) * 255).astype(np.uint8)
+        else:
+            picture = read_rgb(context.folder("frames") / frame.image)
+            mask = enlarge(result.mask, picture, context.options.smoothness)
+        return result.index, _save(context, frame, mask, result.confidence, result.method)
 
-    images: list[np.ndarray] = []
-    for image in side_by_side(read, frames):
-        context.progress(0.1 * len(images) / len(frames), "Reading frames")
-        images.append(image)
-    return images
-
-
-def _resized(image: np.ndarray, side: int) -> np.ndarray:
-    """``image`` with its longer side reduced to ``side`` pixels."""
-    scale = side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _enlarged(
-    context: Context, frames: list[Frame], images: list[np.ndarray], carried: list[Carried], method: str, guessed: bool
-) -> Masks:
-    """Bring masks from working size to the frames' and write them."""
-    masks: list[Mask] = []
-
-    def write(i: int) -> Mask:
-        frame, result = frames[i], carried[i]
-        picture = read_rgb(context.folder("frames") / frame.image)
-        mask = enlarge(result.mask, picture, context.options.smoothness)
-        return _save(context, frame, mask, result.confidence, result.method)
-
-    for mask in side_by_side(write, range(len(frames))):
-        context.progress(0.9 + 0.1 * len(masks) / len(frames), "Writing masks")
-        masks.append(mask)
-    return Masks(masks=masks, method=method, guessed=guessed)
+    with closing(ordered_map(write, found, worker_count())) as written:
+        for index, mask in written:
+            masks[index] = mask
+            context.progress(0.9 + 0.1 * len(masks) / len(frames), "Writing masks")
+    return Masks(masks=[masks[i] for i in range(len(frames))], method=method, guessed=guessed)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine for unordered photos, without learning: prompted frames are cut, their masks carried to all others.
+
+Colours shared by all frames, flow between similar ones and contrast; see ``first.py``, ``order.py`` and ``carry.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import PipelineError
+from . import first
+from .carry import Carried, Colours, carry, cut_frame
+from .colour import colour_indices
+from .engines import BOX_HINT, STAGE, Found, Picture, Task, resized
+from .many import side_by_side
+from .order import carry_order
+from .prompts import Marks, draw_marks
+
+METHOD = "prompt: graph cut and flow"
+
+
+def missing() -> str:
+    """It always runs."""
+    return ""
+
+
+def segment(task: Task) -> Iterator[Found]:
+    """Masks of all frames at ``task.side``; they come together, since colours of all frames are shared."""
+    task.progress(0.0, "Reading frames")
+    images = read_working(task)
+    small = [resized(image, first.SIDE) for image in images]
+    borders = first.border_histogram(small)
+    prompted = {}
+    for i, listed in task.prompts.items():
+        task.progress(0.1, f"Cutting {task.pictures[i].source}")
+        prompted[i] = cut_prompted(task.pictures[i], listed, images[i], small[i], borders, task.smoothness, task.warn)
+    for i, mask in task.drawn.items():
+        brought = cv2.resize(mask, images[i].shape[1::-1], interpolation=cv2.INTER_AREA)
+        prompted[i] = Carried(mask=brought, confidence=0.95, method="drawn")
+    task.progress(0.2, "Ordering frames")
+    order = carry_order([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in small], sorted(prompted))
+    carried = carry(
+        images,
+        prompted,
+        order,
+        borders,
+        task.smoothness,
+        lambda share: task.progress(0.25 + 0.65 * share, "Carrying the mask to all frames"),
+    )
+    for i, result in enumerate(carried):
+        yield Found(index=i, mask=result.mask, confidence=result.confidence, method=result.method)
+
+
+def read_working(task: Task) -> list[np.ndarray]:
+    """All frames at working size, (h, w, 3) uint8."""
+    images: list[np.ndarray] = []
+    for image in side_by_side(lambda picture: picture.read(task.side), task.pictures):
+        task.progress(0.1 * len(images) / len(task.pictures), "Reading frames")
+        images.append(image)
+    return images
+
+
+def drawn_marks(picture: Picture, prompts: list[dict[str, Any]], shape: tuple[int, int]) -> Marks:
+    """The prompts on ``picture`` at size ``shape`` (h, w). Raises ``PipelineError`` where they cannot be used."""
+    try:
+        return draw_marks(prompts, shape, picture.scale(shape))
+    except ValueError as error:
+        message = f"The prompt on {picture.source} cannot be used: {error}."
+        raise PipelineError("prompt_bad", STAGE, message, BOX_HINT) from error
+
+
+def cut_prompted(
+    picture: Picture,
+    prompts: list[dict[str, Any]],
+    working: np.ndarray,
+    small: np.ndarray,
+    borders: np.ndarray,
+    smoothness: float,
+    warn: Any,
+) -> Carried:
+    """Cut one prompted frame, first ``small`` among candidates, then at ``working`` size.
+
+    ``borders``: histogram of the frames' borders (``first.border_histogram``). Raises ``PipelineError``.
+    """
+    name = picture.source
+    best = first.first_mask(small, drawn_marks(picture, prompts, small.shape[:2]), borders, smoothness)
+    if best is None:
+        raise PipelineError("mask_empty", STAGE, f"Nothing could be told apart at the prompt on {name}.", BOX_HINT)
+    marks = drawn_marks(picture, prompts, working.shape[:2])
+    rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    mask = refine(working, rough, marks, borders, smoothness)
+    if not (mask > 0.5).any():
+        raise PipelineError("mask_empty", STAGE, f"The mask on {name} came out empty.", BOX_HINT)
+    # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.
+    extent_known = marks.box is not None or any(prompt["type"] == "stroke" for prompt in prompts)
+    confidence = 0.95 if extent_known else 0.3 + 0.65 * best.fit
+    if confidence < 0.5:
+        message = f"The click on {name} leaves open what the object is."
+        warn("mask_unsure", message, "Draw a box round it, or strokes on it and beside it.")
+    return Carried(mask=mask, confidence=confidence, method="prompt")
+
+
+def refine(working: np.ndarray, rough: np.ndarray, marks: Marks, borders: np.ndarray, smoothness: float) -> np.ndarray:
+    """Cut ``working`` (h, w, 3) anew by the colours and the place of a ``rough`` mask (h, w), and by the ``marks``."""
+    colours = Colours()
+    indices = colour_indices(working)
+    colours.add(indices, rough, 1.0, fixed=True)
+    colours.fixed[1] += first.BORDER_SHARE * borders / borders.sum()
+    belief = np.full_like(rough, 0.8)
+    return cut_frame(working, indices, colours.ratios(), rough, belief, smoothness, marks).mask
