@@ -50,6 +50,13 @@ def parser() -> argparse.ArgumentParser:
     run = command("run", "make a mesh, points, splats and cameras from a capture")
     run.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos; it is never written to")
     flags.add_flags(run)
+    masks = command("masks", "cut out the object in every photo and stop there: run --until masks")
+    masks.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos; it is never written to")
+    flags.add_flags(masks)
+    models = command("models", "learned models on disk: list, install, import, verify, remove")
+    models.add_argument("action", choices=("list", "install", "import", "verify", "remove"), nargs="?", default="list")
+    models.add_argument("name", nargs="?", help="a model of `turnaround models list`")
+    models.add_argument("file", type=Path, nargs="?", help="for import: the file that you have")
     inspect = command("inspect", "say what a capture holds and what a job on it would take")
     inspect.add_argument("capture", type=Path, metavar="CAPTURE")
     evaluate = command("evaluate", "compare a finished job with the truth")
@@ -134,6 +141,23 @@ def _first_photo(capture: Path) -> str:
     return photos[0].name
 
 
+def _masks(arguments: argparse.Namespace) -> int:
+    vars(arguments)["--until"] = "masks"
+    return _run(arguments)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from .models import commands
+
+    said = commands.run(arguments.action, arguments.name or "", arguments.file, Display(sys.stderr).show)
+    if arguments.json:
+        _json(said.facts)
+    else:
+        for line in said.lines:
+            _say(line)
+    return DONE
+
+
 def _inspect(arguments: argparse.Namespace) -> int:
     from . import capture
 
@@ -210,6 +234,8 @@ def _worker(_: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run,
+    "masks": _masks,
+    "models": _models,
     "inspect": _inspect,
     "evaluate": _evaluate,
     "convert": _convert,
