@@ -29,6 +29,8 @@ from .workspace import Workspace
 OBJECT_SCAN = ("frames", "masks", "cameras", "masks_refined", "cutouts", "surface", "splats", "export")
 OBJECT_SCAN_UNPROMPTED = ("frames", "cameras", "masks", "masks_refined", "cutouts", "surface", "splats", "export")
 """Without a prompt the object is what the cameras look at in common, so cameras come first."""
+SCENE = ("frames", "cameras", "splats")
+"""All that is seen, without masks: splats from the sparse points."""
 
 LOG = logging.getLogger("turnaround")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
@@ -45,16 +47,21 @@ def load_stage(name: str) -> Stage:
 
 def full_recipe(spec: JobSpec) -> tuple[str, ...]:
     """Stage names in the order of the job's recipe, ``until_stage`` or not."""
+    if spec.recipe == "scene":
+        return SCENE
     return OBJECT_SCAN if spec.prompts or spec.masks else OBJECT_SCAN_UNPROMPTED
 
 
 def recipe(spec: JobSpec) -> tuple[str, ...]:
     """Stage names that ``spec`` runs. ``ValueError`` where ``from_stage`` comes after ``until_stage``."""
-    stages = full_recipe(spec)
+    stages = everything = full_recipe(spec)
     if spec.until_stage:
+        if spec.until_stage not in stages:
+            raise ValueError(f"expected --until one of {', '.join(stages)}, got {spec.until_stage}")
         stages = stages[: stages.index(spec.until_stage) + 1]
     if spec.from_stage and spec.from_stage not in stages:
-        raise ValueError(f"expected --from no later than --until {spec.until_stage}, got {spec.from_stage}")
+        last = f"no later than --until {spec.until_stage}" if spec.from_stage in everything else "in the recipe"
+        raise ValueError(f"expected --from {last}, got {spec.from_stage}")
     return stages
 
 

@@ -27,7 +27,7 @@ def _flag(name: str, to: str, kind: str, text: str, metavar: str = "", choices: 
 # fmt: off
 FLAGS: tuple[Flag, ...] = (
     _flag("--job", "job", "path", "job folder (default: turnaround-jobs/<name of the capture>)", "DIR"),
-    _flag("--recipe", "recipe", "choice", "what to make of the capture", choices=RECIPES),
+    _flag("--recipe", "recipe", "choice", "the object (auto), or splats of all that is seen (scene)", choices=RECIPES),
     _flag("--preset", "preset", "choice", "how much work to spend", choices=PRESETS),
     _flag("--point", "prompts", "point", "a point on the object, pixels of the upright photo", "X,Y"),
     _flag("--box", "prompts", "box", "a box around the object, pixels of the upright photo", "X0,Y0,X1,Y1"),

@@ -8,7 +8,7 @@ VERSION = 1
 
 PRESETS = ("draft", "balanced", "quality")
 DEVICES = ("auto", "cpu", "cuda")
-RECIPES = ("auto", "object_scan")
+RECIPES = ("auto", "object_scan", "scene")
 LENGTH_OF = ("height", "longest", "diagonal")
 DELIVERABLES = ("glb", "obj", "stl", "pointcloud", "splats")
 STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "surface", "splats", "export")

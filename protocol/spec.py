@@ -62,6 +62,8 @@ class JobSpec:
             raise ValueError(f"expected deliverables from {', '.join(DELIVERABLES)}, got {', '.join(sorted(unknown))}")
         if self.length is not None and not 0 < self.length < float("inf"):
             raise ValueError(f"expected length to be a positive number of metres, got {self.length!r}")
+        if self.recipe == "scene" and (self.prompts or self.masks):
+            raise ValueError("expected neither prompts nor masks with the recipe scene, got some")
         if self.hold_out < 0 or self.hold_out == 1:
             raise ValueError(f"expected hold_out to be 0 (none) or at least 2, got {self.hold_out!r}")
         if not 0 <= self.seed < 2**31:

@@ -2,32 +2,37 @@
 """Splats of the object: Gaussians laid evenly on the coloured surface, then trained on the photos.
 
 Untrained they need nothing but the mesh; that is the method of last resort, and what training starts from. Held-out
-photos give no colour, train nothing, and score the result.
+photos give no colour, train nothing, and score the result. The recipe ``scene`` has no object: all pixels are learnt,
+from the sparse points, and this stage's file is what is delivered.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...kernels.splatting.render import render_coloured
+from ...protocol import Artefact
 from ..geometry import quaternions_from_rotations
-from ..images import write_image
+from ..images import read_rgb, write_image
 from ..mesh.colours import colours_from_photos
 from ..mesh.placing import lay, spread
 from ..mesh.triangles import Mesh, edge_length
-from ..metrics.held_out import held_out_views, scores
+from ..metrics.held_out import View, held_out_views, scores
+from ..ply import read_ply
 from ..records import Camera, Cameras, Masks
-from ..splat_files import Splats, from_columns, save
+from ..splat_files import Splats, from_columns, join, save
 from ..splat_files.activations import dc_from_colour, logit_from_opacity, opacity_from_logit
 from ..stage import Context
+from ..training import starts
 from ..workspace import write_json
 
 NAME = "splats"
-VERSION = 3
+VERSION = 4
 OPACITY = 0.95
 """Of every Gaussian before training."""
 INPUTS = ("cameras", "masks_refined", "surface")
@@ -55,17 +60,73 @@ class Options:
 
 def run(context: Context) -> None:
     """Write ``splats.ply`` (world of ``cameras.json``), ``splats.json`` and renders of the held-out cameras."""
-    mesh = Mesh.load(context.folder("surface") / "mesh.ply")
     trains = _trains(context)
-    splats, unseen = _placed(context, mesh, context.options.count // 2 if trains else context.options.count)
-    context.facts.method = "surface-placed"
-    context.facts.details = {"unseen": unseen, "trained": False}
+    if trains:
+        _compile(context)
+    splats = _start(context, trains) if context.has("surface") else _scene_start(context, trains)
     if trains:
         splats = _trained(context, splats)
     save(context.output / "splats.ply", splats, up="z")
     context.facts.metrics = _score(context, splats)
     context.facts.details |= {"count": len(splats), "harmonics": splats.degree}
     write_json(context.output / "splats.json", context.facts.details | context.facts.metrics)
+    if not context.has("surface"):
+        context.facts.details["artefacts"] = [asdict(a) for a in _delivered(context, len(splats))]
+
+
+def _compile(context: Context) -> None:
+    """Compile what training needs, as a step of its own: training's minutes are for training."""
+    from ..training.warming import compile_kernels
+
+    def report(done: int, of: int) -> None:
+        context.progress(0.03 * done / of, f"Compiling kernels (once on this machine): {done + 1} of {of}")
+
+    started = time.monotonic()
+    if compiled := compile_kernels(report):
+        context.log.info("splats: %d kernels compiled in %.1f s", compiled, time.monotonic() - started)
+
+
+def _start(context: Context, trains: bool) -> Splats:
+    """Gaussians on the surface and, where they are trained, at the sparse points that no mask denies."""
+    mesh = Mesh.load(context.folder("surface") / "mesh.ply")
+    room = context.options.count // 2 if trains else context.options.count
+    splats, unseen = _placed(context, mesh, room)
+    context.facts.method = "surface-placed"
+    context.facts.details = {"unseen": unseen, "trained": False}
+    if not trains:
+        return splats
+    cameras, masks = context.folder("cameras"), context.folder("masks_refined")
+    sparse = starts.sparse_start(cameras / "points.ply", len(splats) // 4, context.spec.seed, masks)
+    context.facts.details["from_sparse_points"] = len(sparse)
+    return join([splats, sparse]) if len(sparse) else splats
+
+
+def _scene_start(context: Context, trains: bool) -> Splats:
+    """Gaussians at the sparse points of the whole scene."""
+    room = context.options.count // 2 if trains else context.options.count
+    context.progress(0.03, "Starting from the sparse points")
+    splats = starts.sparse_start(context.folder("cameras") / "points.ply", room, context.spec.seed)
+    if len(splats) < 2:
+        raise context.error(
+            "cameras_too_few",
+            "The cameras came without sparse points, which a scene starts from.",
+            "Give a COLMAP model with points, or leave cameras.triangulate on.",
+        )
+    context.facts.method = "sparse-points"
+    context.facts.details = {"scene": True, "trained": False, "from_sparse_points": len(splats)}
+    return splats
+
+
+def _delivered(context: Context, count: int) -> list[Artefact]:
+    """What a scene delivers; there is no object, hence no mesh and no known length."""
+    cameras = Cameras.load(context.folder("cameras"))
+    own, theirs = (context.workspace.folder(name).name for name in (NAME, "cameras"))
+    points = len(read_ply(context.folder("cameras") / "points.ply")[0])
+    return [
+        Artefact(kind="splats", path=f"{own}/splats.ply", unit=cameras.unit, count=count),
+        Artefact(kind="sparse_points", path=f"{theirs}/points.ply", unit=cameras.unit, count=points),
+        Artefact(kind="cameras", path=f"{theirs}/cameras.json", unit=cameras.unit, count=len(cameras.cameras)),
+    ]
 
 
 def _trains(context: Context) -> bool:
@@ -96,6 +157,7 @@ def _trained(context: Context, start: Splats) -> Splats:
         seed=context.spec.seed,
         strategy=options.strategy,
         poses=options.poses,
+        masked=context.has("surface"),
     )
     meaning = {"empty": "segment", "unknown": "ignore"}[options.outside]
     plan = Plan(schedule=schedule, side=options.side, band=options.band, degree=options.degree, meaning=meaning)
@@ -146,7 +208,7 @@ def _colours(context: Context, mesh: Mesh, points: np.ndarray, normals: np.ndarr
 
 def _score(context: Context, splats: Splats) -> dict[str, float]:
     """Score the held-out cameras and keep what they see as pictures beside their photos."""
-    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"))
+    views = _held_out(context)
     folder = context.output / "held_out"
     folder.mkdir()
     photos = {v.camera.name: v.photo for v in views}
@@ -158,6 +220,15 @@ def _score(context: Context, splats: Splats) -> dict[str, float]:
         return image
 
     return scores(views, seen_by, "splats")
+
+
+def _held_out(context: Context) -> list[View]:
+    """The held-out photos; in a scene every pixel of them counts."""
+    photos = context.folder("cameras")
+    if context.has("surface"):
+        return held_out_views(photos, context.folder("masks_refined"))
+    kept = [c for c in Cameras.load(photos).cameras if c.held_out]
+    return [View(c, read_rgb(photos / c.image), np.ones((c.height, c.width), bool)) for c in kept]
 
 
 def render_over_black(splats: Splats, camera: Camera) -> np.ndarray:

@@ -39,7 +39,8 @@ CHECKPOINT = ".05_splats.checkpoint.npz"
 class Plan:
     """What the stage decided: ``schedule``, longer side of the photos in pixels, unknown band in pixels, SH degree.
 
-    ``meaning`` of the masks as in ``views.MEANINGS``; under "ignore" nothing is removed for lying beside them.
+    ``meaning`` of the masks as in ``views.MEANINGS``; under "ignore" nothing is removed for lying beside them. A
+    ``schedule`` that is not ``masked`` is a full scene's: no masks are read.
     """
 
     schedule: Schedule
@@ -68,8 +69,9 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
         )
         trainer = _run(context, start, smaller, _views(context, smaller), rasteriser)
     _write_history(context.output / "history.csv", trainer.state)
-    result = _cleaned(trainer, views if plan.meaning == "segment" else [])
-    context.facts.method = f"trained-{rasteriser.name}"
+    by_masks = plan.schedule.masked and plan.meaning == "segment"
+    result = _cleaned(trainer, views if by_masks else [])
+    context.facts.method = f"trained-{rasteriser.name}" + ("" if plan.schedule.masked else "-scene")
     context.facts.details |= {
         "trained": True,
         "steps": trainer.state.step,
@@ -86,7 +88,8 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
 
 def _views(context: Context, plan: Plan) -> list[View]:
     """The job's views in which anything is known of the object."""
-    views = load_views(context.folder("cameras"), context.folder("masks_refined"), plan.side, plan.band, plan.meaning)
+    masks = context.folder("masks_refined") if plan.schedule.masked else None
+    views = load_views(context.folder("cameras"), masks, plan.side, plan.band, plan.meaning)
     return [v for v in views if ((v.photo[..., 3] > 0.5) & (v.weight > 0)).any()]
 
 

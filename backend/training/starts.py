@@ -13,12 +13,14 @@ import numpy as np
 
 from ...kernels.neighbours import nearest
 from ..ply import read_ply
-from ..splat_files import Splats, from_columns
+from ..splat_files import Splats, empty, from_columns
 from ..splat_files.activations import dc_from_colour, logit_from_opacity
 from .pruning import outside_votes
-from .views import View, pixels_of
+from .views import View, load_views, pixels_of
 
 NEIGHBOURS = 3
+HULL_SIDE = 480
+"""Longer side in pixels of the masks that sparse points are held against."""
 
 
 def start_from_points(points: np.ndarray, colours: np.ndarray, opacity: float = 0.5) -> Splats:
@@ -49,6 +51,22 @@ def sparse_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     points = np.stack([table[axis] for axis in "xyz"], 1).astype(float)
     colours = np.stack([table[channel] for channel in ("red", "green", "blue")], 1) / 255.0
     return points, colours
+
+
+def sparse_start(path: Path, most: int, seed: int, masks: Path | None = None) -> Splats:
+    """At most ``most`` Gaussians at the sparse points of the cameras' ``points.ply``; none where there are too few.
+
+    Beside ``path`` lie the cameras. With ``masks``, a folder of them, points that lie in no picture, or beside the mask
+    in one, are left out. Of too many a random part is taken.
+    """
+    points, colours = sparse_points(path)
+    if masks is not None and len(points):
+        kept = inside_hull(points, load_views(path.parent, masks, HULL_SIDE, 0.0))
+        points, colours = points[kept], colours[kept]
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:most])
+    if len(chosen) < 2:
+        return empty()
+    return start_from_points(points[chosen], colours[chosen])
 
 
 def inside_hull(points: np.ndarray, views: list[View], pixels: int = 3) -> np.ndarray:
