@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A surface out of a scene's density: marching cubes where it crosses a level, colours asked at the vertices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .field import Field
+from .grid import Lattice, near_level
+
+LEVEL = 25.0
+"""Density of the surface, as the network was published with."""
+
+
+@dataclass(frozen=True)
+class ColouredMesh:
+    """``vertices`` (V, 3) float32, model's box, z up; ``faces`` (F, 3) int32, counter-clockwise from outside;
+    ``colours`` (V, 3) float32 sRGB in [0, 1].
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    colours: np.ndarray
+
+
+def mesh(field: Field, side: int, level: float = LEVEL) -> ColouredMesh:
+    """The surface on a lattice of ``side`` cells. Raises ``ValueError`` where the density crosses the level nowhere."""
+    device = field.planes.device
+
+    def ask(points: np.ndarray) -> np.ndarray:
+        # The logarithm is closer to linear across a cell than the density is, so vertices lie better.
+        return (field.raw(torch.from_numpy(points).to(device))[:, 0] + field.density_bias).cpu().numpy()
+
+    lattice = near_level(ask, field.radius, side, float(np.log(level)))
+    vertices, faces = surface(lattice, field.radius, float(np.log(level)))
+    colours = field.colour(torch.from_numpy(vertices).to(device)).cpu().numpy()
+    return ColouredMesh(vertices, faces, colours)
+
+
+def surface(lattice: Lattice, radius: float, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) float32 in the box and faces (F, 3) int32 of the level (Lewiner et al. 2003, by scikit-image).
+
+    Raises ``ValueError`` where no cell is crossed.
+    """
+    from skimage.measure import marching_cubes
+
+    if not len(lattice.cells):
+        raise ValueError(f"expected a field that crosses {level:.3g}, got one that lies wholly on one side of it")
+    mask = np.zeros(lattice.values.shape, bool)
+    mask[tuple((lattice.cells + 1).T)] = True  # scikit-image names a cell by its highest corner
+    # "ascent": for what is larger inside, its faces then turn counter-clockwise seen from outside.
+    vertices, faces, _, _ = marching_cubes(lattice.values, level, mask=mask, gradient_direction="ascent")
+    return ((vertices * (2.0 / lattice.side) - 1.0) * radius).astype(np.float32), faces.astype(np.int32)
