@@ -151,8 +151,8 @@ def missing(name: str) -> str:
 
 
 MODEL_HINT = (
-    "`turnaround models install sam2.1-small` (184 MB) brings a model that knows objects by their look; "
-    "`pip install sam2` in the backend's environment brings its code."
+    "`turnaround models install sam2.1-small` (184 MB) brings a model that knows objects by their look; its code comes "
+    "with `pip install turnaround[learned]` and `pip install --no-deps sam2` in the backend's environment."
 )
 
 
