@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..kernels.resize import resize_rgba_rows
+from . import png
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -30,17 +31,17 @@ def read_grey(path: Path) -> np.ndarray:
 
 
 def write_image(path: Path, image: np.ndarray, quality: int = 95) -> None:
-    """Write (H, W), (H, W, 3) or (H, W, 4) uint8; the suffix decides the format, ``quality`` is JPEG's."""
+    """Write (H, W), (H, W, 3) or, as PNG, (H, W, 4) uint8; the suffix decides the format, ``quality`` is JPEG's."""
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        path.write_bytes(png.encode(image))
+        return
+    if suffix != ".jpg":
+        raise ValueError(f"expected a name that ends in .png or .jpg, got {path.name}")
     if image.ndim == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
-    parameters = {
-        ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
-        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111],
-    }[path.suffix.lower()]
-    ok, data = cv2.imencode(path.suffix.lower(), image, parameters)
-    if not ok:
-        raise ValueError(f"expected a picture that {path.suffix} can hold, got shape {image.shape}")
-    path.write_bytes(data.tobytes())
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
+    path.write_bytes(cv2.imencode(".jpg", image, parameters)[1].tobytes())
 
 
 def shrink(rgb: np.ndarray, alpha: np.ndarray | None, side: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Put cutouts over something, and change between straight and premultiplied alpha. All in 8 bit, exactly rounded.
 
-Notation: ``rgba`` (H, W, 4) uint8, sRGB as stored. Composites follow Porter and Duff 1984, "over", on the stored
-(non-linear) values as picture viewers and 3D Gaussian splatting do. ``out`` may be ``rgba`` itself where shapes agree.
+Pictures are worked on as packed pixels (``packed``): loops over interleaved bytes reach a seventh of the memory's
+speed, loops over packed pixels most of it. Arithmetic is in ``pixels.py``.
+
+Notation: pictures are (H, W, 4) uint8, sRGB as stored. Composites follow Porter and Duff 1984, "over", on the stored
+(non-linear) values as picture viewers and 3D Gaussian splatting do. ``out`` may be an input.
 """
 
 from __future__ import annotations
@@ -10,55 +13,92 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from . import pixels
 from ._jit import parallel
 
+BLOCK = 16384
+"""Pixels handed to a thread at a time: enough to make handing over cheap, and small against the last cache."""
 
-@parallel
+
+def packed(rgba: np.ndarray) -> np.ndarray:
+    """View (H, W, 4) uint8 as (H, W) uint32, the same memory. Raises ``ValueError`` where that cannot be."""
+    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8 or not rgba.flags.c_contiguous:
+        raise ValueError(f"expected contiguous (H, W, 4) uint8, got {rgba.shape} {rgba.dtype}")
+    return rgba.view(np.uint32)[..., 0]
+
+
 def composite_over_colour(rgba: np.ndarray, colour: np.ndarray, out: np.ndarray) -> None:
-    """Put straight ``rgba`` over ``colour`` (3,) uint8, into ``out`` (H, W, 3) uint8."""
-    for y in numba.prange(rgba.shape[0]):
-        for x in range(rgba.shape[1]):
-            alpha = np.int32(rgba[y, x, 3])
-            for c in range(3):
-                mixed = np.int32(rgba[y, x, c]) * alpha + np.int32(colour[c]) * (255 - alpha)
-                out[y, x, c] = (mixed + 127) // 255
+    """Put straight ``rgba`` over ``colour`` (3,) uint8, into ``out``, opaque."""
+    _over_colour(packed(rgba).ravel(), packed_colour(colour), packed(out).ravel())
 
 
-@parallel
 def composite_over_image(rgba: np.ndarray, below: np.ndarray, out: np.ndarray) -> None:
-    """Put straight ``rgba`` over ``below`` (H, W, 3) uint8, into ``out`` (H, W, 3) uint8; ``out`` may be ``below``."""
-    for y in numba.prange(rgba.shape[0]):
-        for x in range(rgba.shape[1]):
-            alpha = np.int32(rgba[y, x, 3])
-            for c in range(3):
-                mixed = np.int32(rgba[y, x, c]) * alpha + np.int32(below[y, x, c]) * (255 - alpha)
-                out[y, x, c] = (mixed + 127) // 255
+    """Put straight ``rgba`` over ``below``, taken as opaque, into ``out``, opaque."""
+    _over_image(packed(rgba).ravel(), packed(below).ravel(), packed(out).ravel())
 
 
-@parallel
 def premultiply(rgba: np.ndarray, out: np.ndarray) -> None:
-    """Straight to premultiplied alpha, into ``out`` (H, W, 4) uint8."""
-    for y in numba.prange(rgba.shape[0]):
-        for x in range(rgba.shape[1]):
-            alpha = np.int32(rgba[y, x, 3])
-            for c in range(3):
-                out[y, x, c] = (np.int32(rgba[y, x, c]) * alpha + 127) // 255
-            out[y, x, 3] = alpha
+    """Straight to premultiplied alpha, into ``out``."""
+    _premultiply(packed(rgba).ravel(), packed(out).ravel())
 
 
-@parallel
 def unpremultiply(rgba: np.ndarray, out: np.ndarray) -> None:
-    """Premultiplied to straight alpha, into ``out`` (H, W, 4) uint8; black where alpha is 0.
+    """Premultiplied to straight alpha, into ``out``; black where alpha is 0.
 
     Premultiplying the result gives ``rgba`` back exactly wherever its colours are at most its alpha.
     """
-    for y in numba.prange(rgba.shape[0]):
-        for x in range(rgba.shape[1]):
-            alpha = np.int32(rgba[y, x, 3])
-            for c in range(3):
-                if alpha == 0:
-                    out[y, x, c] = 0
-                    continue
-                straight = (np.int32(rgba[y, x, c]) * 255 + alpha // 2) // alpha
-                out[y, x, c] = straight if straight < 255 else 255
-            out[y, x, 3] = alpha
+    _unpremultiply(packed(rgba).ravel(), packed(out).ravel())
+
+
+def pack(rgb: np.ndarray, alpha: np.ndarray, out: np.ndarray) -> None:
+    """Join ``rgb`` (H, W, 3) and ``alpha`` (H, W), contiguous uint8, into ``out``."""
+    _pack(rgb.reshape(-1), alpha.reshape(-1), packed(out).ravel())
+
+
+def packed_colour(colour: np.ndarray) -> np.uint32:
+    """Pack ``colour`` (3,) uint8, opaque."""
+    red, green, blue = (int(level) for level in colour)
+    return np.uint32(red | green << 8 | blue << 16 | 255 << 24)
+
+
+@parallel
+def _over_colour(rgba: np.ndarray, colour: np.uint32, out: np.ndarray) -> None:
+    for block in numba.prange((out.size + BLOCK - 1) // BLOCK):
+        source, target = rgba[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(target.size):
+            target[i] = pixels.over(source[i], colour)
+
+
+@parallel
+def _over_image(rgba: np.ndarray, below: np.ndarray, out: np.ndarray) -> None:
+    for block in numba.prange((out.size + BLOCK - 1) // BLOCK):
+        source, target = rgba[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
+        ground = below[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(target.size):
+            target[i] = pixels.over(source[i], ground[i])
+
+
+@parallel
+def _premultiply(rgba: np.ndarray, out: np.ndarray) -> None:
+    for block in numba.prange((out.size + BLOCK - 1) // BLOCK):
+        source, target = rgba[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(target.size):
+            target[i] = pixels.premultiplied(source[i])
+
+
+@parallel
+def _unpremultiply(rgba: np.ndarray, out: np.ndarray) -> None:
+    for block in numba.prange((out.size + BLOCK - 1) // BLOCK):
+        source, target = rgba[block * BLOCK : (block + 1) * BLOCK], out[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(target.size):
+            target[i] = pixels.straight(source[i])
+
+
+@parallel
+def _pack(rgb: np.ndarray, alpha: np.ndarray, out: np.ndarray) -> None:
+    for block in numba.prange((out.size + BLOCK - 1) // BLOCK):
+        first = block * BLOCK
+        target = out[first : first + BLOCK]
+        colours, shares = rgb[3 * first : 3 * (first + target.size)], alpha[first : first + target.size]
+        for i in range(target.size):
+            target[i] = pixels.joined(colours[3 * i], colours[3 * i + 1], colours[3 * i + 2], shares[i])

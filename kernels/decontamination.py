@@ -6,131 +6,188 @@ Cut out with alpha a and colour I it carries B along: a halo. Here F is found fr
 close by inside (always there, but smooth), the mixture solved for F with the background's colour close by outside
 (keeps detail, but divides by a), and I itself (right where the pixel holds no background).
 
-Notation: ``image`` (H, W, 3) uint8 sRGB, ``alpha`` (H, W) uint8 straight, depth: signed distance to the edge, pixels,
-positive inside. A pixel is *sure* when it is opaque and at least ``rim`` deep, or the deepest of a part too thin for
-that.
+Notation: ``image`` (H, 3 W) uint8 sRGB, a row holding red, green, blue, red, ...; *sure* pixels show the object alone,
+*cleared* ones the background alone; planes as in ``rims.py``, (y, x) of a plane is (y + top, x + left) in the picture.
 """
 
 from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from ._jit import parallel, serial
-from .mattes import BANDS, nearest_inside, signed_distance
+from ._jit import serial
+from .rims import ALPHA, CLEAR_LEAST, CLEAR_UP, CLEARED, SURE, SURE_LEAST, SURE_UP, Rules, Work
 
-OPAQUE, CLEAR = 250, 5
-"""Alphas above and below which soft masks mean all and nothing; their last levels are rounding."""
-
-WINDOW = 2
-
-
-"""Reach, pixels, of the mean around the nearest sure pixel: enough to calm noise, too little to blur a pattern."""
-
-BLEED = 16.0
+BLEED = 16
 """Pixels by which colour reaches beyond the edge: reducing a cutout to a sixteenth touches no more."""
 
+WINDOW = 2
+"""Reach, pixels, of the mean around the nearest sure pixel: enough to calm noise, too little to blur a pattern."""
 
-@parallel
-def decontaminate(image: np.ndarray, alpha: np.ndarray, rim: float, out: np.ndarray) -> None:
-    """Colours of the object alone, into ``out`` (H, W, 3) uint8, another array than ``image``.
+NOBODY = -1
+"""Stands for "no pixel within reach"."""
 
-    Pixels deeper than ``rim`` stay as they are. Transparent pixels up to ``BLEED`` from the object take its colour, so
-    that the cutout may be resampled; those farther off are black. Without a sure pixel the image is copied.
+
+def offset_table(reach: int) -> np.ndarray:
+    """For the offsets from -``reach`` on: their squares times 256 plus their index, uint32; whole vectors of 16."""
+    count = (2 * reach + 16) // 16 * 16
+    squares = np.arange(-reach, count - reach, dtype=np.int64) ** 2
+    squares[2 * reach + 1 :] = 65535
+    return (squares * 256 + np.arange(count)).astype(np.uint32)
+
+
+def falloff_table(reach: int) -> np.ndarray:
+    """Weights (2 reach + 1, 2 WINDOW + 1) float64: [d + reach, w + WINDOW] of a pixel w beyond one that is d away.
+
+    exp(-(d w + w^2 / 2)): of rows times of columns it is exp(-half of what the squared distance exceeds d^2 by).
     """
-    height, width = alpha.shape
-    depth = np.zeros((height, width), np.float32)
-    signed_distance(alpha, depth)
-    sure = np.zeros((height, width), np.uint8)
-    clear = np.zeros((height, width), np.uint8)
-    inner = np.zeros((height, width), np.int32)
-    outer = np.zeros((height, width), np.int32)
-    for y in numba.prange(height):
-        for x in range(width):
-            sure[y, x] = 255 if _is_sure(alpha, depth, rim, y, x) else 0
-            clear[y, x] = 255 if alpha[y, x] <= CLEAR and depth[y, x] <= -rim else 0
-    nearest_inside(sure, inner)
-    nearest_inside(clear, outer)
-    for band in numba.prange(BANDS):
-        near = np.zeros((2, 3))
-        for y in range(band * height // BANDS, (band + 1) * height // BANDS):
-            for x in range(width):
-                if depth[y, x] >= rim or sure[y, x] or inner[y, x] < 0:
-                    for c in range(3):
-                        out[y, x, c] = image[y, x, c]
-                    continue
-                if depth[y, x] < -BLEED and alpha[y, x] == 0:
-                    out[y, x, 0] = out[y, x, 1] = out[y, x, 2] = 0
-                    continue
-                _near(image, sure, inner[y, x], y, x, near[0])
-                share = alpha[y, x] / 255.0 if outer[y, x] >= 0 else 0.0
-                if share > 0.0:
-                    _near(image, clear, outer[y, x], y, x, near[1])
-                _clean(image, y, x, share, near[0], near[1], out)
+    away, beyond = np.arange(-reach, reach + 1)[:, None], np.arange(-WINDOW, WINDOW + 1)
+    return np.exp(-(away * beyond + beyond**2 / 2.0))
 
 
 @serial
-def _is_sure(alpha: np.ndarray, depth: np.ndarray, rim: float, y: int, x: int) -> bool:
-    """Whether the pixel shows the object alone, as far as can be told."""
-    if alpha[y, x] < OPAQUE:
-        return False
-    if depth[y, x] >= rim:
-        return True
-    for row in range(max(y - 1, 0), min(y + 2, alpha.shape[0])):
-        for column in range(max(x - 1, 0), min(x + 2, alpha.shape[1])):
-            if depth[row, column] > depth[y, x]:
-                return False
-    return True
-
-
-@serial
-def _near(image: np.ndarray, kind: np.ndarray, index: int, y: int, x: int, mean: np.ndarray) -> None:
-    """Mean colour of the pixels of ``kind`` around the one at ``index``, those closer to (x, y) counting more."""
-    height, width = kind.shape
-    row, column = index // width, index % width
-    least = (row - y) * (row - y) + (column - x) * (column - x)
-    weights = 0.0
-    mean[:] = 0.0
-    for v in range(max(row - WINDOW, 0), min(row + WINDOW + 1, height)):
-        for u in range(max(column - WINDOW, 0), min(column + WINDOW + 1, width)):
-            if kind[v, u]:
-                farther = (v - y) * (v - y) + (u - x) * (u - x) - least
-                weight = math.exp(-0.5 * farther)
-                weights += weight
-                for c in range(3):
-                    mean[c] += weight * image[v, u, c]
-    for c in range(3):
-        mean[c] /= weights
-
-
-@serial
-def _trust(pixel: np.ndarray, share: float, inside: np.ndarray, outside: np.ndarray) -> float:
-    """How far the pixel's own colour is to be believed, 0 to 1.
-
-    A mixture with ``share`` of the object lies that part of the way from the background's colour to the object's. One
-    that lies much nearer the background than its share says is background under a mask that reaches too far.
-    """
-    to_inside = to_outside = 0.0
-    for c in range(3):
-        to_inside += (pixel[c] - inside[c]) * (pixel[c] - inside[c])
-        to_outside += (pixel[c] - outside[c]) * (pixel[c] - outside[c])
-    near, far = math.sqrt(to_outside), math.sqrt(to_inside)
-    if near + far < 1.0:
-        return share * share
-    place = near / (near + far)
-    return share * share * min(max((place / share - 0.3) / 0.5, 0.0), 1.0)
-
-
-@serial
-def _clean(
-    image: np.ndarray, y: int, x: int, share: float, inside: np.ndarray, outside: np.ndarray, out: np.ndarray
+def clean_row(
+    image: np.ndarray, y: int, x0: int, top: int, left: int, rules: Rules, work: Work, out: np.ndarray
 ) -> None:
-    """Write the object's colour of one rim pixel from the colours close by ``inside`` and ``outside``, (3,) float."""
-    trust = _trust(image[y, x], share, inside, outside) if share > 0.0 else 0.0
-    for c in range(3):
-        solved = inside[c]
-        if trust > 0.0:
-            solved = min(max((image[y, x, c] - (1.0 - share) * outside[c]) / share, 0.0), 255.0)
-        out[y, x, c] = np.uint8(trust * solved + (1.0 - trust) * inside[c] + 0.5)
+    """Give the object's colour to the rim's pixels, and those beyond, in plane row ``y`` from column ``x0`` on.
+
+    ``out`` (N,) uint32: packed straight pixels, with the picture's colours, which stay where the object is deep, and
+    where there is no sure pixel near.
+    """
+    reach, offsets, falloff, memo = rules.reach, rules.offsets, rules.falloff, work.memo
+    deep = math.ceil((rules.rim + 0.5) * (rules.rim + 0.5))
+    # Taken out of the loop: a view of an array costs more than what is done with it here.
+    sure, up, least = work.planes[SURE], work.planes[SURE_UP], work.planes[SURE_LEAST]
+    cleared, clear_up, clear_least = work.planes[CLEARED], work.planes[CLEAR_UP], work.planes[CLEAR_LEAST]
+    alpha, depth, is_sure, pixels = work.planes[ALPHA, y], work.depth[y], sure[y], image[y + top]
+    first, last = _span(least[y], x0, out.size, reach)
+    for x in range(x0 + first, x0 + last):
+        if is_sure[x] or depth[x] >= deep or (alpha[x] > 0 and rules.rim == 0):
+            continue
+        inner = nearest(up, least, y, x, reach, offsets)
+        if inner == NOBODY:
+            continue
+        if alpha[x] == 0:
+            # Many pixels beyond the edge have the same nearest one: its colours are kept.
+            row, column = inner // memo.shape[1], inner % memo.shape[1]
+            if memo[row, column] == 0:
+                inside = mean_near(image, sure, inner, row, column, top, left, falloff)
+                memo[row, column] = _packed(inside) | np.uint32(0xFF000000)
+            out[x - x0] = memo[row, column] & np.uint32(0x00FFFFFF)
+            continue
+        colour = mean_near(image, sure, inner, y, x, top, left, falloff)
+        outer = nearest(clear_up, clear_least, y, x, reach, offsets)
+        if outer != NOBODY:
+            outside = mean_near(image, cleared, outer, y, x, top, left, falloff)
+            at = 3 * (x + left)
+            pixel = float(pixels[at]), float(pixels[at + 1]), float(pixels[at + 2])
+            colour = clean(pixel, alpha[x] / 255.0, colour, outside)
+        out[x - x0] = _packed(colour) | np.uint32(np.uint32(alpha[x]) << np.uint32(24))
+
+
+@serial
+def _span(least: np.ndarray, x0: int, count: int, reach: int) -> tuple[int, int]:
+    """Columns from ``x0`` on, first and behind the last of ``count``, that may have a sure pixel within ``reach``."""
+    first, last = -reach, count + reach
+    while first < last and least[x0 + first] > reach:
+        first += 1
+    while last > first and least[x0 + last - 1] > reach:
+        last -= 1
+    return (0, 0) if first == last else (max(first - reach, 0), min(last + reach, count))
+
+
+@serial
+def nearest(up: np.ndarray, least: np.ndarray, y: int, x: int, reach: int, across: np.ndarray) -> int:
+    """Pixel of a kind nearest to (y, x), as y * columns + x of the planes, or ``NOBODY`` within ``reach`` pixels.
+
+    ``across`` (N,) uint32 holds, for the offsets from -``reach`` on, their squares times 256 plus their index. Of
+    several pixels the leftmost is taken, and of two in one column the upper.
+    """
+    row = least[y, x - reach : x - reach + across.shape[0]]
+    best = np.uint32(0xFFFFFFFF)
+    for k in range(across.shape[0]):
+        step = np.uint32(row[k])
+        best = min(best, np.uint32(np.uint32(np.uint32(step * step) << np.uint32(8)) + across[k]))
+    if np.int64(best >> np.uint32(8)) > reach * reach:
+        return NOBODY
+    column = x - reach + np.int64(best & np.uint32(255))
+    step = np.int64(least[y, column])
+    at = y - step if up[y, column] == least[y, column] else y + step
+    return at * least.shape[1] + column
+
+
+@serial
+def mean_near(
+    image: np.ndarray,
+    kind: np.ndarray,
+    at: int,
+    y: int,
+    x: int,
+    top: int,
+    left: int,
+    falloff: np.ndarray,
+) -> tuple[float, float, float]:
+    """Mean colour of the pixels of ``kind`` around the one ``at``, those closer to (y, x) counting more.
+
+    ``falloff[d + reach, w + WINDOW]`` is the weight exp(-(d w + w^2 / 2)) of a pixel w beyond one d away, so that a
+    product of two of them is exp(-half of what its squared distance exceeds the nearest one's by).
+    """
+    columns = kind.shape[1]
+    row, column = at // columns, at % columns
+    down, right = falloff[row - y + falloff.shape[0] // 2], falloff[column - x + falloff.shape[0] // 2]
+    red = green = blue = weights = 0.0
+    for v in range(-WINDOW, WINDOW + 1):
+        # Rows beyond the picture have no members; their line is never read.
+        line, member = image[min(max(row + v + top, 0), image.shape[0] - 1)], kind[row + v]
+        for u in range(-WINDOW, WINDOW + 1):
+            if member[column + u]:
+                at = 3 * (column + u + left)
+                weight = down[v + WINDOW] * right[u + WINDOW]
+                weights += weight
+                red += weight * line[at]
+                green += weight * line[at + 1]
+                blue += weight * line[at + 2]
+    return red / weights, green / weights, blue / weights
+
+
+@serial
+def clean(
+    pixel: tuple[float, float, float],
+    share: float,
+    inside: tuple[float, float, float],
+    outside: tuple[float, float, float],
+) -> tuple[float, float, float]:
+    """The object's colour in a ``pixel`` that holds ``share`` > 0 of it.
+
+    A mixture lies ``share`` of the way from the background's colour to the object's. A pixel that lies much nearer the
+    background is background under a mask that reaches too far: its own colour is trusted the less.
+    """
+    near = math.sqrt(_squared(pixel, outside))
+    far = math.sqrt(_squared(pixel, inside))
+    trust = share * share
+    if near + far >= 1.0:
+        trust *= min(max((near / (near + far) / share - 0.3) / 0.5, 0.0), 1.0)
+    red = _mixed(pixel[0], share, trust, inside[0], outside[0])
+    green = _mixed(pixel[1], share, trust, inside[1], outside[1])
+    return red, green, _mixed(pixel[2], share, trust, inside[2], outside[2])
+
+
+@serial
+def _mixed(level: float, share: float, trust: float, inside: float, outside: float) -> float:
+    """The mixture solved for the object as far as it is to be trusted, else the object's colour close by."""
+    solved = min(max((level - (1.0 - share) * outside) / share, 0.0), 255.0)
+    return trust * solved + (1.0 - trust) * inside
+
+
+@serial
+def _packed(colour: tuple[float, float, float]) -> np.uint32:
+    """Round and pack a colour, transparent."""
+    red, green, blue = np.int32(colour[0] + 0.5), np.int32(colour[1] + 0.5), np.int32(colour[2] + 0.5)
+    return np.uint32(red | (green << 8) | (blue << 16))
+
+
+@serial
+def _squared(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
+    red, green, blue = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return red * red + green * green + blue * blue

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .resize import FAINT
+
 
 def _shares(old: int, new: int) -> np.ndarray:
     """(new, old): the part of each new pixel's area that each old pixel covers."""
@@ -27,8 +29,7 @@ def resize_area(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def resize_rgba(rgba: np.ndarray, height: int, width: int) -> np.ndarray:
     """Straight ``rgba`` (H, W, 4) uint8 resized to (height, width, 4) uint8, colours weighted by alpha."""
-    weight = rgba[..., 3:].astype(np.float64)
-    alpha = _mean(weight, height, width)
-    colour = _mean(rgba[..., :3] * weight, height, width) / np.where(alpha > 0, alpha, 1)
-    colour = np.where(alpha > 0, colour, _mean(rgba[..., :3], height, width))
+    weight = rgba[..., 3:] + FAINT
+    mean = _mean(weight, height, width)
+    colour, alpha = _mean(rgba[..., :3] * weight, height, width) / mean, mean - FAINT
     return np.clip(np.concatenate([colour, alpha], -1) + 0.5, 0, 255).astype(np.uint8)

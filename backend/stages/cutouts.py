@@ -2,7 +2,7 @@
 """The object alone, once a frame: the undistorted photo under its final mask, no background in the rim.
 
 ``NAME.png`` is RGBA with straight alpha, of the undistorted image's size. Transparent pixels near the object carry its
-colour, so that a cutout may be scaled and filtered without a halo; see ``kernels/decontamination.py``.
+colour, so that a cutout may be scaled and filtered without a halo; see ``kernels/cutouts.py``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ...kernels.boxes import alpha_box
-from ...kernels.decontamination import BLEED, decontaminate
-from ...kernels.mattes import feather
+from ...kernels import cutouts
 from .. import images
 from ..records import Camera, Cameras, Masks
 from ..stage import Context
 from ..streaming import ordered_map, worker_count
 
 NAME = "cutouts"
-VERSION = 1
+VERSION = 2
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS: tuple[str, ...] = ()
 SPEC: tuple[str, ...] = ()
@@ -99,31 +97,13 @@ def _cut_all(context: Context, loaded: Iterable[Loaded], empty: list[str]) -> It
 
 
 def cut_out(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
-    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8.
-
-    Only the box of the object with the width of the bleeding around it is worked on; beyond it all is black and clear.
-    """
+    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8."""
     rgba = np.zeros((*mask.shape, 4), np.uint8)
-    box = np.zeros(4, np.int64)
-    alpha_box(mask, 0, box)
-    if box[2] == 0:
-        return rgba
-    margin = int(BLEED + options.rim_px + options.feather_px) + 2
-    x0, y0 = np.maximum(box[:2] - margin, 0)
-    x1, y1 = np.minimum(box[2:] + margin, mask.shape[::-1])
-    part = slice(y0, y1), slice(x0, x1)
-    rgba[part] = _cut_part(np.ascontiguousarray(rgb[part]), np.ascontiguousarray(mask[part]), options)
+    cutouts.cut_out(
+        np.ascontiguousarray(rgb),
+        np.ascontiguousarray(mask),
+        rgba,
+        feather=float(options.feather_px),
+        rim=float(options.rim_px),
+    )
     return rgba
-
-
-def _cut_part(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
-    """``cut_out`` of a part that holds the whole object."""
-    alpha = mask
-    if options.feather_px > 0:
-        alpha = np.zeros_like(mask)
-        feather(mask, float(options.feather_px), 0.0, alpha)
-    colour = rgb
-    if options.rim_px > 0:
-        colour = np.zeros_like(rgb)
-        decontaminate(rgb, alpha, float(options.rim_px), colour)
-    return np.dstack([colour, alpha])

@@ -12,7 +12,7 @@ import numpy as np
 from turnaround.kernels import (
     compositing,
     compositing_reference,
-    decontamination,
+    cutouts,
     mattes,
     morphology,
     morphology_reference,
@@ -62,7 +62,7 @@ def rows(size: tuple[int, int]) -> Iterator[Row]:
     radius = np.hypot(x - width / 2, y - height / 2)
     alpha = np.clip((height / 3 - radius) * 128 + 128, 0, 255).astype(np.uint8)
     rgba = np.dstack([rng.integers(0, 256, (height, width, 3), np.uint8), alpha])
-    image, below = np.ascontiguousarray(rgba[..., :3]), rng.integers(0, 256, (height, width, 3), np.uint8)
+    image, below = np.ascontiguousarray(rgba[..., :3]), rng.integers(0, 256, (height, width, 4), np.uint8)
     mask = np.where(alpha > 127, np.uint8(255), np.uint8(0))
     speed = bandwidth(size)
     yield from _composites(rgba, below, speed)
@@ -75,10 +75,10 @@ def rows(size: tuple[int, int]) -> Iterator[Row]:
         library=best(lambda: cv2.resize(rgba, (width // 2, height // 2), interpolation=cv2.INTER_AREA)),
         library_name="cv2.resize INTER_AREA (blind to alpha)",
     )
-    out = np.zeros_like(image)
+    out = np.zeros_like(rgba)
     yield Row(
-        name="decontaminate",
-        kernel=best(lambda: decontamination.decontaminate(image, alpha, 3.0, out)),
+        name="cut_out",
+        kernel=best(lambda: cutouts.cut_out(image, alpha, out)),
         floor=(image.nbytes + alpha.nbytes + out.nbytes) / speed,
     )
 
@@ -88,7 +88,7 @@ def _composites(rgba: np.ndarray, below: np.ndarray, speed: float) -> Iterator[R
     share = rgba[..., 3:].astype(np.float32) / 255
 
     def blend() -> np.ndarray:
-        return (rgba[..., :3] * share + below * (1 - share)).astype(np.uint8)
+        return (rgba[..., :3] * share + below[..., :3] * (1 - share)).astype(np.uint8)
 
     yield Row(
         name="composite_over_image",

@@ -12,8 +12,8 @@ def picture(shape, channels, seed=0):
 
 @pytest.mark.parametrize("shape", SIZES)
 def test_composites_equal_the_reference(shape):
-    rgba, below, colour = picture(shape, 4), picture(shape, 3, 1), np.array([255, 0, 200], np.uint8)
-    out = np.zeros((*shape, 3), np.uint8)
+    rgba, below, colour = picture(shape, 4), picture(shape, 4, 1), np.array([255, 0, 200], np.uint8)
+    out = np.zeros_like(rgba)
     compositing.composite_over_colour(rgba, colour, out)
     assert np.array_equal(out, compositing_reference.composite_over_colour(rgba, colour))
     compositing.composite_over_image(rgba, below, out)
@@ -30,12 +30,36 @@ def test_alpha_conversions_equal_the_reference(shape):
     assert np.array_equal(out, compositing_reference.unpremultiply(rgba))
 
 
+@pytest.mark.parametrize("shape", SIZES)
+def test_packing_equals_the_reference(shape):
+    rgb, alpha, out = picture(shape, 3), picture(shape, 1, 1)[..., 0], np.zeros((*shape, 4), np.uint8)
+    compositing.pack(rgb, alpha, out)
+    assert np.array_equal(out, compositing_reference.pack(rgb, alpha))
+
+
+def test_every_level_over_every_other_is_exactly_rounded():
+    alpha, colour = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    rgba = np.stack([colour, 255 - colour, colour // 2, alpha], -1).astype(np.uint8)
+    out = np.zeros_like(rgba)
+    for level in range(0, 256, 15):
+        behind = np.array([level, 255 - level, level], np.uint8)
+        compositing.composite_over_colour(rgba, behind, out)
+        assert np.array_equal(out, compositing_reference.composite_over_colour(rgba, behind))
+
+
+def test_what_is_no_packed_picture_is_refused():
+    for wrong in (picture((4, 4), 3), picture((4, 4), 4)[:, ::2], picture((4, 4), 4).astype(np.float32)):
+        with pytest.raises(ValueError, match="contiguous"):
+            compositing.premultiply(wrong, wrong)
+
+
 def test_opaque_over_anything_is_itself_and_clear_is_what_lies_below():
-    rgba, below = picture((8, 9), 4), picture((8, 9), 3, 1)
+    rgba, below = picture((8, 9), 4), picture((8, 9), 4, 1)
+    below[..., 3] = 255
     out = np.zeros_like(below)
     rgba[..., 3] = 255
     compositing.composite_over_image(rgba, below, out)
-    assert np.array_equal(out, rgba[..., :3])
+    assert np.array_equal(out, rgba)
     rgba[..., 3] = 0
     compositing.composite_over_image(rgba, below, out)
     assert np.array_equal(out, below)
