@@ -8,6 +8,7 @@ A stage module defines, in this order:
 ``INPUTS``   stages whose folders it may read, where they come before it in the recipe
 ``OUTPUTS``  files and folders it promises to leave in its own folder
 ``SPEC``     fields of ``protocol.JobSpec`` on which its result depends (paths count with the files below them)
+``MODELS``   optional: kinds of learned models (``models/registry.py``) whose being installed changes its result
 ``Options``  frozen, keyword-only dataclass whose fields are its rows of ``protocol.OPTIONS``
 ``run``      ``run(context) -> None``; writes into ``context.output`` alone
 """

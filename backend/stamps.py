@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol import JobSpec, stage_options
+from .models import store
 from .stage import Stage
 from .workspace import FOLDERS, STAMP, Workspace
 
@@ -99,6 +100,8 @@ def digest_of(stage: Stage, spec: JobSpec, options: dict[str, Any], inputs: dict
         "spec": {name: _field(spec, name) for name in stage.SPEC},
         "inputs": inputs,
     }
+    if kinds := getattr(stage, "MODELS", ()):
+        everything["models"] = [model.name if (model := store.best(kind)) else "" for kind in kinds]
     return hashlib.sha256(json.dumps(everything, sort_keys=True, default=list).encode()).hexdigest()
 
 

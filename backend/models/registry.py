@@ -49,6 +49,10 @@ def _sam2(size_name: str, file: str, config: str, size: int, sha256: str, text: 
     )
 
 
+_NORMALISED = {"isnet-general-use": (("mean", "0.5 0.5 0.5"), ("deviation", "1 1 1"))}
+"""Models that were not trained with the means and deviations of ImageNet."""
+
+
 def _salient(name: str, file: str, size: int, sha256: str, licence: str, side: int, text: str, output: str) -> Model:
     return Model(
         name=name,
@@ -59,7 +63,7 @@ def _salient(name: str, file: str, size: int, sha256: str, licence: str, side: i
         size=size,
         sha256=sha256,
         urls=(f"{_REMBG}/{file}",),
-        settings=(("side", str(side)), ("output", output)),
+        settings=(("side", str(side)), ("output", output), *_NORMALISED.get(name, ())),
     )
 
 

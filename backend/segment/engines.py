@@ -27,7 +27,13 @@ from ..errors import PipelineError
 from ..images import read_rgb
 from ..records import Camera
 
-MODULES = {"sam2": ".sam2.engine", "tracker": ".tracking.engine", "photos": ".photos", "automatic": ".automatic"}
+MODULES = {
+    "sam2": ".sam2.engine",
+    "tracker": ".tracking.engine",
+    "photos": ".photos",
+    "salient": ".automatic_salient",
+    "automatic": ".automatic",
+}
 """Engine -> module of this package. A module loads its own heavy libraries, and only when it is chosen."""
 
 STAGE = "masks"
@@ -169,6 +175,20 @@ def choose(wanted: str, ordered: bool) -> Choice:
         return Choice(name="sam2")
     name = "tracker" if ordered and not missing("tracker") else "photos"
     return Choice(name=name, instead_of="SAM 2", reason=reason, hint=MODEL_HINT)
+
+
+def choose_unmarked() -> Choice:
+    """The engine for a capture in which nothing is marked: what stands out, else what the cameras look at."""
+    reason = missing("salient")
+    if not reason:
+        return Choice(name="salient")
+    return Choice(name="automatic", instead_of="a salient-object model", reason=reason, hint=SALIENT_HINT)
+
+
+SALIENT_HINT = (
+    "`turnaround models install birefnet-general-lite` (224 MB) finds objects by their look, with onnxruntime in the "
+    "backend's environment; or click on the object in one photo."
+)
 
 
 def resized(image: np.ndarray, side: int) -> np.ndarray:

@@ -37,12 +37,12 @@ def guess(
 
     ``sizes``: (width, height) of the stored frames, in whose pixels the cameras project; ``box`` (2, 3) world.
     """
-    regions = [
-        _regions(image.shape[:2], camera, size, box) for image, camera, size in zip(images, cameras, sizes, strict=True)
+    areas = [
+        regions(image.shape[:2], camera, size, box) for image, camera, size in zip(images, cameras, sizes, strict=True)
     ]
     indices = [colour.colour_indices(image) for image in images]
-    masks = [core for core, _ in regions]
-    outsides = [np.float32(1) - wide for _, wide in regions]
+    masks = [core for core, _ in areas]
+    outsides = [np.float32(1) - wide for _, wide in areas]
     results: list[Carried] = []
     for step in range(_ROUNDS):
         colours = Colours()
@@ -52,13 +52,13 @@ def guess(
         ratios = colours.ratios()
 
         def recut(i: int, ratios: np.ndarray = ratios) -> Carried:
-            core = regions[i][0]
+            core = areas[i][0]
             return cut_frame(images[i], indices[i], ratios, core, np.full_like(core, 0.4), smoothness)
 
         results = []
         for result in side_by_side(recut, range(len(images))):
             progress((step + len(results) / len(images)) / _ROUNDS)
-            result.mask = keep_parts(result.mask, regions[len(results)][0] > 0.5, 0.05)
+            result.mask = keep_parts(result.mask, areas[len(results)][0] > 0.5, 0.05)
             results.append(result)
         masks = [result.mask for result in results]
         outsides = [np.float32(1) - mask for mask in masks]
@@ -74,7 +74,7 @@ def _learn(colours: Colours, indices: np.ndarray, inside: np.ndarray, outside: n
         target += colour.histogram(indices, weights) / max(float(weights.sum()), 1.0)
 
 
-def _regions(
+def regions(
     shape: tuple[int, int], camera: Camera | None, size: tuple[int, int], box: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Core (the ellipsoid in the box) and surroundings (the box) of the object in a frame, (h, w) float32 0 or 1."""

@@ -32,6 +32,7 @@ VERSION = 1
 INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")
+MODELS = ("sam2", "salient")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,7 @@ def _prompts_by_frame(context: Context, frames: list[Frame]) -> dict[int, list[d
     by_source = {frame.source: i for i, frame in enumerate(frames)}
     by_source |= {Path(frame.source).name: i for i, frame in enumerate(frames)}
     by_source |= {frame.name: i for i, frame in enumerate(frames)}
+    by_source |= {key: i for i, frame in enumerate(frames) for key in frame.prompts}
     if unknown := [name for name in context.spec.prompts if name not in by_source]:
         some = ", ".join(frame.source for frame in frames[:5])
         raise context.error(
@@ -216,7 +218,13 @@ def _guessed(context: Context, frames: list[Frame]) -> Masks:
     registered = {camera.name: camera for camera in cameras.cameras}
     task = _task(context, frames)
     task.cameras, task.box = [registered.get(frame.name) for frame in frames], cameras.box
-    engine = engines.load("automatic")
+    choice = engines.choose_unmarked()
+    if choice.instead_of:
+        context.warn(
+            "model_missing", f"The object was sought without {choice.instead_of}: {choice.reason}.", choice.hint
+        )
+    context.facts.details["engine"] = choice.name
+    engine = engines.load(choice.name)
     return _write_found(context, frames, engine.segment(task), engine.METHOD, guessed=True)
 
 
