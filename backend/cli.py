@@ -135,7 +135,9 @@ def _first_photo(capture: Path) -> str:
         raise PipelineError("capture_missing", "", f"There is no capture at {capture}.", "Choose a folder of photos.")
     if capture.is_file():
         return capture.name
-    photos = sources.list_capture(capture).photos
+    listing = sources.list_capture(capture)
+    film = sources.film_of(listing)
+    photos = [film] if film else listing.photos
     if not photos:
         raise PipelineError("capture_empty", "", f"There is no photo in {capture}.", "Choose a folder of photos.")
     return photos[0].name
@@ -171,6 +173,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
         _say(f"  left out: {entry['name']}: {entry['reason']}")
     for name in facts["videos"]:
         _say(f"  video: {name}")
+    if video := facts["video"]:
+        _say(f"  {video['seconds']:g} s, {video['pictures']} pictures of {video['width']} x {video['height']}")
     for row in facts["presets"]:
         minutes = max(row["seconds"] / 60, 0.1)
         _say(f"  {row['preset']}: {row['frames']} frames, about {minutes:.1f} min, {row['disk_mb']:.0f} MB of disk")

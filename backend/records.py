@@ -20,7 +20,11 @@ from .workspace import write_json
 
 @dataclass(kw_only=True)
 class Frame:
-    """One image used. ``width`` and ``height`` are of the stored image, ``source_*`` of the oriented source."""
+    """One image used. ``width`` and ``height`` are of the stored image, ``source_*`` of the oriented source.
+
+    Of a video's picture, ``seconds`` is its time after the first one, ``reason`` why it was chosen, and ``prompts`` are
+    the names under which the job's prompts mean it.
+    """
 
     name: str
     source: str
@@ -36,6 +40,9 @@ class Frame:
     clipped_dark: float = 0.0
     clipped_bright: float = 0.0
     mean_luma: float = 0.0
+    seconds: float | None = None
+    reason: str = ""
+    prompts: list[str] = field(default_factory=list)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -45,10 +52,16 @@ class Frame:
 
 @dataclass(kw_only=True)
 class Frames:
-    """``01_frames/frames.json``: frames in use, sorted by name, and sources left out with the reason."""
+    """``01_frames/frames.json``: frames in use, sorted by name, and sources left out with the reason.
+
+    ``ordered``: the frames are one shot's, in time (a video): neighbours in the list are neighbours in view. ``video``
+    is empty, or what the video is and, under ``looks``, what was made of its pictures (``columns`` names the values).
+    """
 
     frames: list[Frame] = field(default_factory=list)
     dropped: list[dict[str, str]] = field(default_factory=list)
+    ordered: bool = False
+    video: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write ``folder/frames.json``."""
@@ -58,7 +71,7 @@ class Frames:
     def load(folder: Path) -> Frames:
         """Read ``folder/frames.json``."""
         data = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
-        return Frames(frames=[Frame(**f) for f in data["frames"]], dropped=data["dropped"])
+        return Frames(**{**data, "frames": [Frame(**f) for f in data["frames"]]})
 
 
 @dataclass(kw_only=True)

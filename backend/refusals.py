@@ -30,8 +30,6 @@ def list_photos(context: Context, capture: Path, subfolders: bool) -> sources.Li
         ) from error
     if listing.photos:
         return listing
-    if listing.videos:
-        raise _video(context, listing.videos[0])
     message = f"There are no photos in {capture}."
     if listing.refused:
         path, reason = listing.refused[0]
@@ -47,26 +45,40 @@ def list_photos(context: Context, capture: Path, subfolders: bool) -> sources.Li
     raise context.error("capture_empty", message, hint)
 
 
+def find_video(context: Context, capture: Path) -> Path | None:
+    """The video that ``capture`` is, or the one that it holds instead of photos; None where photos are to be read.
+
+    Raises the error for a folder of several videos and no photos.
+    """
+    try:
+        if capture.is_file():
+            kind = sources.sniff(capture)
+            film = kind == "video" or (not kind and capture.suffix.lower() in sources.VIDEO_SUFFIXES)
+            return capture if film else None
+        listing = sources.list_capture(capture) if capture.is_dir() else sources.Listing()
+    except OSError:
+        return None  # list_photos says what is wrong
+    if film := sources.film_of(listing):
+        for path in listing.photos:
+            context.warn("photo_skipped", f"{path.name} was left out: the video {film.name} is the capture.")
+        return film
+    if listing.photos or not listing.videos:
+        return None
+    names = some_of([path.name for path in listing.videos])
+    raise context.error(
+        "capture_unsupported", f"{capture} holds several videos: {names}.", "Choose one of them as the capture."
+    )
+
+
 def _not_a_folder(context: Context, path: Path, choose: str) -> Exception:
     """The error for a capture that is a single file."""
     try:
         kind = sources.sniff(path)
     except OSError as error:
         return context.error("capture_missing", f"{path} cannot be read ({error.strerror}).", choose)
-    if kind == "video" or (not kind and path.suffix.lower() in sources.VIDEO_SUFFIXES):
-        return _video(context, path)
     if kind:
         return context.error("capture_too_few", f"{path.name} is one photo; a scan needs at least {LEAST}.", choose)
     return context.error("capture_unsupported", f"{path.name} is a file, and no picture.", choose)
-
-
-def _video(context: Context, path: Path, message: str = "") -> Exception:
-    """The error for a video, with the way round it; ``message`` is what else there is to say."""
-    return context.error(
-        "capture_unsupported",
-        f"{path.name} is a video, and videos are not read yet. {message}".rstrip(),
-        f'Take photos out of it first, for example: ffmpeg -i "{path.name}" -vf fps=2 -q:v 2 photos/%04d.jpg',
-    )
 
 
 def check_enough(context: Context, frames: Frames, listing: sources.Listing, count: int) -> None:
@@ -86,7 +98,7 @@ def check_enough(context: Context, frames: Frames, listing: sources.Listing, cou
         message += f" {len(broken)} cannot be read ({broken[0]['source']}: {broken[0]['reason']})."
         hint = hint if same else "Copy the photos from the camera again, or choose another folder."
     if listing.videos:
-        raise _video(context, listing.videos[0], message)
+        hint = f"Choose the video {listing.videos[0].name} itself as the capture, or take more photos."
     raise context.error("capture_too_few", message, hint)
 
 

@@ -16,7 +16,11 @@ PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", "
 RAW_SUFFIXES = frozenset({".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp"})
 
+FEWEST = 3
+"""Fewer photos than this make no scan."""
+
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P "})
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -46,6 +50,11 @@ class Listing:
     photos_below: int = 0
 
 
+def film_of(listing: Listing) -> Path | None:
+    """The video that a folder is there for: its only one, beside fewer photos than a scan needs (a mask, a cover)."""
+    return listing.videos[0] if len(listing.videos) == 1 and len(listing.photos) < FEWEST else None
+
+
 def natural_key(text: str) -> tuple[list[tuple[int, int | str]], str]:
     """Sort key under which ``img2`` comes before ``img10``, whatever the case; the text itself breaks ties."""
     parts = re.split(r"(\d+)", text.casefold())
@@ -60,6 +69,8 @@ def sniff(path: Path) -> str:
         return {b"WEBP": "WEBP", b"AVI ": "video"}.get(head[8:12], "")
     if head[4:8] == b"ftyp":
         brand = head[8:12]
+        if brand in _SOUND_BRANDS:
+            return ""
         return "HEIF" if brand in _HEIF_BRANDS else "AVIF" if brand in {b"avif", b"avis"} else "video"
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
 
@@ -68,7 +79,7 @@ def list_capture(folder: Path, subfolders: bool = False) -> Listing:
     """Sort the files of ``folder`` (and, if asked, of all folders below) into a ``Listing``. Raises ``OSError``."""
     listing = Listing()
     for path in _files(folder, subfolders):
-        _classify(path, listing)
+        classify(path, listing)
     if not subfolders:
         below = (p for p in _files(folder, True) if p.parent != folder)
         listing.photos_below = sum(p.suffix.lower() in PHOTO_SUFFIXES for p in below)
@@ -94,7 +105,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _classify(path: Path, listing: Listing) -> None:
+def classify(path: Path, listing: Listing) -> None:
     """Put one file into the list it belongs to."""
     suffix = path.suffix.lower()
     try:

@@ -24,6 +24,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("frames.long_side", (960, 1600, 3200), "px", "longer side of a frame, reduced to fit", (64, 16384)),
     _option("frames.drop_duplicates", True, "", "leave out exact and near copies of an earlier frame"),
     _option("frames.subfolders", False, "", "read photos in sub-folders of the capture as well"),
+    _option("frames.check_motion", True, "", "refuse a video in which neither camera nor object moves"),
+    _option("frames.camera_pass", (False, True, True), "", "add a video's frames where first cameras break"),
     _option("cutouts.feather_px", 0.0, "px", "width of a new soft edge; 0 keeps the mask's own", (0, 64)),
     _option("cutouts.rim_px", 2.0, "px", "depth of the rim cleaned of background colour; 0: none", (0, 16)),
     _option("cameras.where", "auto", "", "look for keypoints there", choices=("auto", "whole", "mask")),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Photos in, frames out: oriented, 8-bit sRGB, of a bounded size, without copies, each with its figures.
+"""Photos or a video in, frames out: oriented, 8-bit sRGB, of a bounded size, without copies, each with its figures.
 
 Two passes over the files, so that a folder of any size streams through little memory. The survey reads every photo
 once, small: what is damaged or shows an earlier view again is left out. Then as many as the preset allows, spread
 evenly over the names, are decoded in full and stored. A photo on which the user put a prompt is never left out for
-being a copy or one too many.
+being a copy or one too many. What is done with a video is in ``backend/video/keyframes.py``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ...protocol import JobSpec
 from .. import copies, images, photo, refusals, sources
+from ..figures import figures
 from ..records import Frame, Frames
 from ..stage import Context
 from ..streaming import Budget, ordered_map, worker_count
@@ -27,12 +27,10 @@ NAME = "frames"
 VERSION = 1
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = ("frames.json", "images")
-SPEC = ("capture", "prompts")
+SPEC = ("capture", "prompts", "masks")
 
 _SURVEY_FACTOR = 3
 _BYTES_PER_PIXEL = 12
-_SHARPNESS_SIDE = 960
-_DARK, _BRIGHT = 3, 252
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +41,8 @@ class Options:
     long_side: int = 1600
     drop_duplicates: bool = True
     subfolders: bool = False
+    check_motion: bool = True  # videos
+    camera_pass: bool = True  # videos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,9 @@ class Surveyed:
 def run(context: Context) -> None:
     """Write ``frames.json``, ``images/`` and, where photos have transparency, ``alpha/``."""
     capture = Path(context.spec.capture)
+    if film := refusals.find_video(context, capture):
+        _from_video(context, film)
+        return
     listing = refusals.list_photos(context, capture, context.options.subfolders)
     frames = Frames()
     for path, reason in listing.refused:
@@ -73,6 +76,18 @@ def run(context: Context) -> None:
     frames.dropped.sort(key=lambda entry: sources.natural_key(entry["source"]))
     frames.save(context.output)
     _report(context, frames)
+
+
+def _from_video(context: Context, film: Path) -> None:
+    """Frames of a video."""
+    from ..video.keyframes import frames_of_video
+
+    frames = frames_of_video(context, film)
+    frames.save(context.output)
+    context.facts.method = "video"
+    context.facts.metrics["frames_used"] = len(frames.frames)
+    context.facts.details["dropped"] = len(frames.video["looks"]) - len(frames.frames)
+    context.progress(1.0, f"{len(frames.frames)} frames")
 
 
 def _source(capture: Path, path: Path) -> str:
@@ -219,25 +234,9 @@ def _store_one(context: Context, path: Path, name: str, source: str, budget: Bud
         alpha="" if alpha is None else f"alpha/{name}.png",
         focal_px=None if header.focal_px is None else header.focal_px * rgb.shape[1] / width,
         camera_model=header.camera_model,
-        **_figures(rgb, alpha),
+        **figures(rgb, alpha),
     )
     return frame, shot.note
-
-
-def _figures(rgb: np.ndarray, alpha: np.ndarray | None) -> dict[str, float]:
-    """Sharpness (variance of the Laplacian of luma at 960 px) and exposure, over what is not transparent."""
-    small, small_alpha = images.shrink(rgb, alpha, _SHARPNESS_SIDE)
-    luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    counts = np.ones(luma.shape, bool) if small_alpha is None else small_alpha > 127
-    if not counts.any():
-        return {"sharpness": 0.0, "clipped_dark": 0.0, "clipped_bright": 0.0, "mean_luma": 0.0}
-    laplacian = cv2.Laplacian(luma, cv2.CV_32F)
-    return {
-        "sharpness": round(float(laplacian[counts].var()), 3),
-        "clipped_dark": round(float((small.max(2) <= _DARK)[counts].mean()), 5),
-        "clipped_bright": round(float((small.max(2) >= _BRIGHT)[counts].mean()), 5),
-        "mean_luma": round(float(luma[counts].mean()), 3),
-    }
 
 
 def _report(context: Context, frames: Frames) -> None:

@@ -233,7 +233,10 @@ def test_captures_that_cannot_work_say_why(tmp_path, capture):
     (capture / "clip.mov").write_bytes(b"\0\0\0\x18ftypqt  ")
     for path in (capture, capture / "clip.mov"):
         video = failure(path, job)
-        assert (video.code, "ffmpeg" in video.hint) == ("capture_unsupported", True)
+        assert (video.code, "clip.mov cannot be used" in video.message) == ("capture_unsupported", True)
+    (capture / "other.mov").write_bytes(b"\0\0\0\x18ftypqt  ")
+    (capture / "0.jpg").unlink()
+    assert "several videos" in failure(capture, job).message
 
 
 def test_one_photo_twenty_times_is_told_from_twenty_photos(tmp_path, capture):
