@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first mask of a video's object: what a box or a click means, given also how things move in the next frames.
+
+Colours alone leave open whether the road or the wall inside a box belong to the object. Three signs settle it: what
+moves unlike the background does, what has colours that are rare just outside the box, and what is not the ground's
+colour in shadow. They start GrabCut's loop (Rother et al. 2004), which ends on colours and contrast, since motion is
+known to a few pixels only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from .. import colour, first
+from ..cut import contrast_weights, cut
+from ..prompts import Marks
+from ..shape import fill_holes, keep_parts
+from .local import LocalColours, assign, palette
+from .motion import Motion, chain, observe_motion, standing_out
+from .shade import shadow_likeness
+
+SIDE = 480
+"""Longer side, in pixels, of the pictures that ``first_of_video`` is given."""
+
+LOOKAHEAD = 3
+"""Frames after the first whose motion is added up; more of them make motion clearer and occlusion worse."""
+
+_ROUNDS = 7
+_MOTION_FIRST, _MOTION_LAST = 2.0, 0.8
+"""Weight of motion in the first round and in the last."""
+
+_COLOUR, _LOCAL, _SHADOW = 0.35, 0.6, 3.0
+"""Weights of the global and the local colours' log-likelihood ratios, and of likeness to a shadow."""
+
+
+@dataclass(kw_only=True)
+class Start:
+    """A first mask (h, w) float32, how well it fits (0 to 1), and how far its motion stands out (0 to 1)."""
+
+    mask: np.ndarray
+    fit: float
+    moving: float
+
+
+@dataclass(kw_only=True)
+class _Scene:
+    """What does not change from candidate to candidate."""
+
+    lab: np.ndarray
+    indices: np.ndarray
+    weight: np.ndarray
+    marks: Marks
+    motion: Motion | None
+
+
+def first_of_video(images: list[np.ndarray], marks: Marks, smoothness: float) -> Start | None:
+    """Best mask of the marked object on ``images[0]``; the others, at most ``LOOKAHEAD`` used, follow it in time.
+
+    ``images``: (h, w, 3) uint8 sRGB of one size, longer side ``SIDE``. None where every cut is empty.
+    """
+    image = images[0]
+    box = marks.within_box() if marks.box is not None else None
+    beside = ~box if box is not None else _far_from(marks.inside)
+    scene = _Scene(
+        lab=cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32),
+        indices=colour.colour_indices(image),
+        weight=contrast_weights(image, smoothness),
+        marks=marks,
+        motion=_look_ahead(images, beside),
+    )
+    best: Start | None = None
+    for window in [box] if box is not None else _windows(image, scene, smoothness):
+        candidate = _grow(scene, window)
+        if candidate is not None and (best is None or candidate.fit > best.fit):
+            best = candidate
+    return best
+
+
+def _look_ahead(images: list[np.ndarray], beside: np.ndarray) -> Motion | None:
+    """Motion from the first image to the last one used; None where there is only one."""
+    greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images[: LOOKAHEAD + 1]]
+    total = None
+    for here, there in pairwise(greys):
+        step = observe_motion(here, there, beside)
+        total = step if total is None else chain(total, step)
+    return total
+
+
+def _far_from(inside: np.ndarray) -> np.ndarray:
+    """Pixels (h, w) bool farther from a click than a fifth of the diagonal: there the background prevails."""
+    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3)
+    return away > 0.2 * float(np.hypot(*inside.shape))
+
+
+def _windows(image: np.ndarray, scene: _Scene, smoothness: float) -> list[np.ndarray]:
+    """Windows (h, w) bool that may hold a clicked object: by colours alone, and what moves as the click does."""
+    shape, marks = image.shape[:2], scene.marks
+    scale = first.SIDE / max(shape)
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = (small.shape[1], small.shape[0])
+    reduced = Marks(inside=_shrunk(marks.inside, size), outside=_shrunk(marks.outside, size))
+    found = first.first_mask(small, reduced, first.border_histogram([small]), smoothness)
+    regions = []
+    if found is not None:
+        regions.append(cv2.resize(found.mask, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
+    if scene.motion is not None and marks.inside.any():
+        moving = standing_out(scene.motion.residual, marks.inside, _far_from(marks.inside), marks.inside)
+        regions.append(keep_parts((moving > 0.2).astype(np.float32), marks.inside) > 0.5)
+    return [_padded_box(region) for region in regions if region.any()]
+
+
+def _shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bool ``mask`` at ``size`` (w, h); a pixel that it touches stays marked."""
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+
+
+def _padded_box(region: np.ndarray) -> np.ndarray:
+    """The bounding box of ``region``, a twentieth of its size wider on all sides, (h, w) bool."""
+    rows, columns = np.nonzero(region.any(1))[0], np.nonzero(region.any(0))[0]
+    pad = 2 + round(0.05 * float(np.hypot(len(rows), len(columns))))
+    window = np.zeros(region.shape, bool)
+    window[max(rows[0] - pad, 0) : rows[-1] + 1 + pad, max(columns[0] - pad, 0) : columns[-1] + 1 + pad] = True
+    return window
+
+
+def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
+    """GrabCut's loop inside ``window``; None where nothing is left."""
+    marks, size = scene.marks, float(np.sqrt(window.sum()))
+    away = cv2.distanceTransform((~window).astype(np.uint8), cv2.DIST_L2, 5)
+    around = np.where(window, 0, np.exp(-away / (0.5 * size))).astype(np.float32)
+    moving: np.ndarray = np.zeros(window.shape, np.float32)
+    if scene.motion is not None:
+        seed = marks.inside if marks.box is None and marks.inside.any() else None
+        moving = standing_out(scene.motion.residual, window, around > 0.3, seed)
+    classes = assign(scene.lab, palette(scene.lab[away < 0.3 * size][:, None]))
+    outside = LocalColours(window.shape, 0.12 * size)
+    outside.add(classes, window.astype(np.float32), (~window).astype(np.float32))
+    support = marks.inside if marks.inside.any() else window
+
+    def settle(cost: np.ndarray) -> np.ndarray:
+        cost = np.where(window & ~marks.outside, cost, np.float32(first.SURE))
+        cost = np.where(marks.inside, np.float32(-first.SURE), cost).astype(np.float32)
+        return fill_holes(keep_parts(cut(cost, scene.weight, None, 40), support, 0.05), 0.15)
+
+    mask = settle(0.3 - 0.7 * outside.surprise(classes) - _MOTION_FIRST * moving)
+    ratios = moving
+    for step in range(_ROUNDS):
+        if (mask > 0.5).sum() < 20:
+            return None
+        free = np.asarray((1 - mask) * np.where(window, 1, around), np.float32)
+        ratios = _colours(scene, classes, mask, free, size)
+        shadow = shadow_likeness(scene.lab, free, 0.08 * size)
+        ratios = np.where(ratios > 0, ratios * (1 - shadow), ratios) - _SHADOW * shadow
+        trust = max(_MOTION_LAST, _MOTION_FIRST - 0.4 * step)
+        mask = settle(-ratios - trust * moving)
+    if (mask > 0.5).sum() < 20:
+        return None
+    score = first.fit(mask, ratios + _MOTION_LAST * moving, scene.lab)
+    return Start(mask=mask, fit=score, moving=float(np.clip(moving[mask > 0.5].mean(), 0, 1)))
+
+
+def _colours(scene: _Scene, classes: np.ndarray, mask: np.ndarray, free: np.ndarray, size: float) -> np.ndarray:
+    """Weighted log-likelihood ratio (h, w) of the colours of ``mask`` to those of what is ``free`` of the object."""
+    inside, outside = (colour.histogram(scene.indices, weights) for weights in (mask, free))
+    whole = colour.log_ratio(inside / max(inside.sum(), 1e-6), outside / max(outside.sum(), 1e-6))[scene.indices]
+    local = LocalColours(mask.shape, 0.15 * size)
+    local.add(classes, mask, free)
+    return _COLOUR * whole + _LOCAL * local.ratio(classes)
