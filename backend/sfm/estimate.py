@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Structure from motion over a ladder of settings: each rung costs more and is climbed only when the last was poor.
+"""One capture on its way up the ladder: its keypoints, matches and models, as the rungs ask for them.
 
 Keypoints come from the whole photo: a background that moves with the camera holds the views together, and masks starve
-an object of little texture. Only where the background stands still (a turntable) are they taken inside the masks.
+an object of little texture. Only where the background stands still (a turntable) are they taken inside the masks, and
+matches that stay in their place are left out.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..lens import Scene
 from ..records import Frame
 from .features import FEW_KEYPOINTS, FeatureSettings, Keypoints, lower
 from .interrupt import Voice
 from .mapping import Mapped, MapperSettings, run_mapper
-from .matching import match, pairs_to_match
-from .preselect import MOST_UNCHECKED, likely_pairs
+from .matching import match, verify
+from .preselect import every_pair, likely_pairs
 from .standing_still import Motion, measure_motion
 
-ENOUGH = 0.9
-"""Share of registered frames, in one model, at which no further rung is climbed."""
+MOST_EXHAUSTIVE = 80
+"""Up to this many frames "all pairs" means all; beyond, four times as many partners a frame as usual."""
 _THOROUGH_PEAK = 0.001
+_MORE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +37,12 @@ class Settings:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The best result, how it came about, and what was seen on the way."""
-
-    scene: Scene
-    method: str
-    models: int
-    motion: Motion | None
-    keypoints: dict[str, int]
-
-
 class Estimator:
-    """One capture on its way through the ladder. ``progress(fraction, message)`` raises when the user cancels."""
+    """The work on one capture. ``progress(fraction, message)`` raises when the user cancels.
+
+    ``inside`` are the masks that bound keypoints, {} for whole photos; ``still`` says whether matches that stay in
+    their place are left out; ``motion`` is what was seen of the background, None before the first matching.
+    """
 
     def __init__(
         self,
@@ -62,87 +56,93 @@ class Estimator:
         self.frames = frames
         self.images = images
         self.masks = masks
+        self.work = work
         self.settings = settings
         self.voice = Voice(progress)
         self.span = (0.0, 1.0)
         self.keypoints = Keypoints(work / "database.db", images, frames, self.voice.alive)
         self.features = FeatureSettings(most=settings.features, side=settings.side, threads=settings.threads)
         self.inside = masks if settings.where == "mask" else {}
+        self.still = False
         self.motion: Motion | None = None
+        self.pairs: list[tuple[int, int]] = []
 
-    def run(self) -> Estimate:
-        """Climb until enough frames are registered in one model; the best rung wins, the earlier of equals."""
-        self.span = (0.0, 0.5)
-        self._match_features()
-        best, method = self._map(relaxed=False), self._method("SIFT")
-        if not self._enough(best) and not (self.motion and self.motion.nothing_moves):
-            for relaxed_only in (True, False):
-                self.span = (0.5, 0.55) if relaxed_only else (0.55, 1.0)
-                if not relaxed_only:
-                    self.features = replace(self.features, peak=_THOROUGH_PEAK, affine=True)
-                    self._match_features()
-                name = "SIFT, relaxed start" if relaxed_only else "affine SIFT with domain-size pooling, relaxed start"
-                found = self._map(relaxed=True)
-                if len(found.scene.cameras) > len(best.scene.cameras):
-                    best, method = found, self._method(name)
-                if self._enough(best):
-                    break
-        return Estimate(best.scene, method, best.models, self.motion, self.keypoints.counts())
+    @property
+    def files(self) -> list[str]:
+        """The frames' pictures, as the database knows them."""
+        return [Path(f.image).name for f in self.frames]
 
-    def _match_features(self) -> None:
-        """Fill the database with keypoints and matches; choose whole photo or mask on the way."""
+    @property
+    def name_of_file(self) -> dict[str, str]:
+        """A frame's name by its picture."""
+        return {Path(f.image).name: f.name for f in self.frames}
+
+    @property
+    def mapper(self) -> MapperSettings:
+        """Settings of the mappers."""
+        return MapperSettings(threads=self.settings.threads, seed=self.settings.seed)
+
+    def match_features(self, thorough: bool = False) -> None:
+        """Fill the database with keypoints and matches; choose whole photo or mask the first time.
+
+        ``thorough``: affine shapes, pooled domain sizes, fainter keypoints, and all pairs.
+        """
+        if thorough:
+            self.features = replace(self.features, peak=_THOROUGH_PEAK, affine=True)
         self._extract()
-        self._match()
-        if self.settings.where == "auto" and self.motion is None:
+        self._match(thorough)
+        if self.settings.where != "whole" and self.motion is None:
             self.motion = measure_motion(self.keypoints.database, self.frames, self.masks)
-            if self.motion.turntable:
-                self.inside = self.masks
+            if self.motion.turntable and self.settings.where == "auto":
+                self.still, self.inside = True, self.masks
                 self._extract()
-                self._match()
+                self._match(thorough)
+            elif self.motion.room_stands_still:
+                self.still = True
+                verify(self.keypoints.database, self.voice.alive, self.settings.threads, self.settings.seed, True)
 
-    def _extract(self) -> None:
-        """Keypoints of all frames, again with a lower threshold when they are few."""
-        median = self.keypoints.extract(self.features, self.inside, self._sub(0.0, 0.3, "Finding keypoints"))
-        if median < FEW_KEYPOINTS and self.features.peak > lower(self.features).peak:
-            self.features = lower(self.features)
-            self.keypoints.extract(self.features, self.inside, self._sub(0.0, 0.3, "Finding fainter keypoints"))
-
-    def _match(self) -> None:
-        """Match the pairs worth comparing."""
-        files = [Path(f.image).name for f in self.frames]
-        pairs = pairs_to_match(len(files))
-        if len(files) > MOST_UNCHECKED:
-            pairs = likely_pairs(self.keypoints.database, files, pairs, self._sub(0.3, 0.35, "Choosing pairs"))
-        match(
-            self.keypoints.database,
-            files,
-            pairs,
-            self.voice.alive,
-            self._sub(0.35, 0.85, "Matching frames"),
-            self.settings.threads,
-            self.settings.seed,
-        )
-
-    def _map(self, relaxed: bool) -> Mapped:
-        """Run the mapper on what the database holds."""
+    def map_incrementally(self, relaxed: bool = False) -> Mapped:
+        """Run the incremental mapper on what the database holds."""
         return run_mapper(
             self.keypoints.database,
             self.images,
-            {Path(f.image).name: f.name for f in self.frames},
-            MapperSettings(relaxed=relaxed, threads=self.settings.threads, seed=self.settings.seed),
+            self.name_of_file,
+            replace(self.mapper, relaxed=relaxed),
             self.voice.alive,
-            self._sub(0.85, 1.0, "Placing cameras"),
+            self.part(0.85, 1.0, "Placing cameras"),
         )
 
-    def _enough(self, mapped: Mapped) -> bool:
-        """Whether a further rung would be a waste."""
-        return len(mapped.scene.cameras) >= max(3, ENOUGH * len(self.frames))
+    def said(self, method: str) -> str:
+        """``method`` with what was done about the background, for people."""
+        parts = (" inside the masks" if self.inside else "", ", without what stands still" if self.still else "")
+        return method + "".join(parts)
 
-    def _method(self, name: str) -> str:
-        """What ran, for people."""
-        return f"incremental mapping, {name}" + (" inside the masks" if self.inside else "")
-
-    def _sub(self, start: float, end: float, message: str) -> Callable[[float], None]:
+    def part(self, start: float, end: float, message: str) -> Callable[[float], None]:
         """A progress function for a part of the present rung."""
         low, high = self.span
         return self.voice.part(low + (high - low) * start, low + (high - low) * end, message)
+
+    def _extract(self) -> None:
+        """Keypoints of all frames, again with a lower threshold when they are few."""
+        median = self.keypoints.extract(self.features, self.inside, self.part(0.0, 0.3, "Finding keypoints"))
+        if median < FEW_KEYPOINTS and self.features.peak > lower(self.features).peak:
+            self.features = lower(self.features)
+            self.keypoints.extract(self.features, self.inside, self.part(0.0, 0.3, "Finding fainter keypoints"))
+
+    def _match(self, thorough: bool) -> None:
+        """Match the pairs worth comparing, or all."""
+        listen = self.part(0.3, 0.35, "Choosing pairs")
+        if thorough and len(self.frames) <= MOST_EXHAUSTIVE:
+            self.pairs = every_pair(len(self.frames))
+        else:
+            self.pairs = likely_pairs(self.keypoints.database, self.files, listen, _MORE if thorough else 1)
+        match(
+            self.keypoints.database,
+            self.files,
+            self.pairs,
+            self.voice.alive,
+            self.part(0.35, 0.85, "Matching frames"),
+            self.settings.threads,
+            self.settings.seed,
+            self.still,
+        )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIFT keypoints (Lowe 2004) of every frame, into a COLMAP database.
+"""SIFT keypoints of every frame, into a COLMAP database: OpenCV's, or COLMAP's with affine shapes.
 
 Frames of one size, one camera model and one focal length share a camera. A focal length from EXIF is a prior that the
 mapper refines; without one, COLMAP's guess of 1.2 times the longer side starts it.
@@ -7,7 +7,9 @@ mapper refines; without one, COLMAP's guess of 1.2 times the longer side starts 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..images import read_grey, write_image
+from ..images import read_grey
 from ..lens import LensCamera
 from ..records import Frame
-from .interrupt import interruptible
+from .sift import find_affine_keypoints, find_keypoints
 
 FEW_KEYPOINTS = 1500
 """A median below this asks for a lower peak threshold."""
 LOW_PEAK = 0.002
-_CHUNK = 4
 _MASK_MARGIN = 0.02
 """How far a mask is widened for keypoints, in longer sides: the rim of the object carries many of them."""
 
@@ -66,19 +67,51 @@ class Keypoints:
 
         Where ``masks`` has a frame, keypoints outside its (widened) mask are left out; pass {} for the whole photos.
         """
+        import pycolmap
+
+        self.clear()
+        threads = settings.threads if settings.threads > 0 else os.cpu_count() or 1
+        with ThreadPoolExecutor(threads) as pool, pycolmap.Database.open(self.database) as database:
+            ids = {image.name: image.image_id for image in database.read_all_images()}
+            for start in range(0, len(self.frames), threads):
+                chunk = self.frames[start : start + threads]
+                found = pool.map(lambda frame: self._keypoints(frame, settings, masks.get(frame.name)), chunk)
+                for frame, (keypoints, descriptors) in zip(chunk, found, strict=True):
+                    if _file(frame) in ids:
+                        database.write_keypoints(ids[_file(frame)], keypoints)
+                        kind = pycolmap.FeatureExtractorType.SIFT
+                        stored = pycolmap.FeatureDescriptors(type=kind, data=descriptors)
+                        database.write_descriptors(ids[_file(frame)], stored)
+                progress((start + len(chunk)) / len(self.frames))
+        return int(np.median(list(self.counts().values()) or [0]))
+
+    def _keypoints(
+        self, frame: Frame, settings: FeatureSettings, mask: tuple[Path, float] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints and descriptors of one frame, in its (widened) mask if there is one."""
+        grey = read_grey(self.images / _file(frame))
+        find = find_affine_keypoints if settings.affine else find_keypoints
+        return find(grey, settings.most, settings.peak, settings.side, None if mask is None else _widened(mask))
+
+    def _import(self, group: list[Frame]) -> None:
+        """Put frames that share a camera into the database, without keypoints."""
+        import pycolmap
+
+        reader = pycolmap.ImageReaderOptions()
+        reader.camera_model, reader.camera_params = self._camera(group[0])
+        pycolmap.import_images(
+            self.database, self.images, pycolmap.CameraMode.SINGLE, [_file(f) for f in group], reader
+        )
+
+    def clear(self) -> None:
+        """A new database that holds the frames and their cameras, but no keypoints."""
+        import pycolmap
+
         for file in self.database.parent.glob(self.database.name + "*"):
             file.unlink()
-        mask_folder = self._write_masks(masks) if masks else None
-        done = 0
+        pycolmap.Database.open(self.database).close()  # makes the file
         for group in self._groups():
-            camera_id = -1
-            for start in range(0, len(group), _CHUNK):
-                chunk = group[start : start + _CHUNK]
-                self._extract_chunk(chunk, settings, mask_folder, camera_id)
-                camera_id = self._camera_of(chunk, camera_id)
-                done += len(chunk)
-                progress(done / len(self.frames))
-        return int(np.median(list(self.counts().values()) or [0]))
+            self._import(group)
 
     def counts(self) -> dict[str, int]:
         """Keypoints of each frame, by name; a frame whose picture pycolmap could not read has none."""
@@ -87,47 +120,6 @@ class Keypoints:
         with pycolmap.Database.open(self.database) as database:
             found = {i.name: database.num_keypoints_for_image(i.image_id) for i in database.read_all_images()}
         return {f.name: found.get(_file(f), 0) for f in self.frames}
-
-    def _camera_of(self, chunk: list[Frame], otherwise: int) -> int:
-        """The database's camera of frames just extracted; ``otherwise`` where none of them could be read."""
-        import pycolmap
-
-        with pycolmap.Database.open(self.database) as database:
-            cameras = {i.name: i.camera_id for i in database.read_all_images()}
-        return next((cameras[_file(f)] for f in chunk if _file(f) in cameras), otherwise)
-
-    def _extract_chunk(
-        self, chunk: list[Frame], settings: FeatureSettings, mask_folder: Path | None, camera_id: int
-    ) -> None:
-        """Extract a few frames that share a camera; ``camera_id`` is -1 for the first of them."""
-        import pycolmap
-
-        options = pycolmap.FeatureExtractionOptions()
-        options.num_threads = settings.threads
-        options.max_image_size = settings.side
-        options.sift.max_num_features = settings.most
-        options.sift.peak_threshold = settings.peak
-        options.sift.estimate_affine_shape = settings.affine
-        options.sift.domain_size_pooling = settings.affine
-        reader = pycolmap.ImageReaderOptions()
-        reader.existing_camera_id = camera_id
-        if mask_folder is not None:
-            reader.mask_path = mask_folder
-        if camera_id < 0:
-            reader.camera_model, reader.camera_params = self._camera(chunk[0])
-        interruptible(
-            lambda token: pycolmap.extract_features(
-                self.database,
-                self.images,
-                [_file(f) for f in chunk],
-                pycolmap.CameraMode.SINGLE,
-                reader_options=reader,
-                extraction_options=options,
-                device=pycolmap.Device.cpu,
-                cancellation_token=token,
-            ),
-            self.alive,
-        )
 
     def _camera(self, frame: Frame) -> tuple[str, str]:
         """COLMAP's model and parameters for a frame; no parameters let COLMAP guess them."""
@@ -150,16 +142,18 @@ class Keypoints:
             groups.setdefault((frame.width, frame.height, frame.camera_model, known), []).append(frame)
         return list(groups.values())
 
-    def _write_masks(self, masks: dict[str, tuple[Path, float]]) -> Path:
-        """Masks as COLMAP wants them: ``PICTURE.png`` with the picture's full name, black where to look away."""
-        folder = self.database.parent / "keypoint_masks"
-        folder.mkdir(exist_ok=True)
-        for frame in self.frames:
-            if frame.name in masks:
-                mask = (read_grey(masks[frame.name][0]) > 127).astype(np.uint8) * 255
-                reach = max(3, round(_MASK_MARGIN * max(mask.shape)) | 1)
-                write_image(folder / f"{_file(frame)}.png", cv2.dilate(mask, np.ones((reach, reach), np.uint8)))
-        return folder
+
+def positions(database: Any, image_id: int) -> np.ndarray:
+    """Where the keypoints of an image lie, (N, 2) float64 px, in an open ``pycolmap.Database``."""
+    rows = np.asarray(database.read_keypoints(image_id), np.float64)
+    return rows[:, :2] if rows.size else np.zeros((0, 2))
+
+
+def _widened(mask: tuple[Path, float]) -> np.ndarray:
+    """Where keypoints may lie: a mask, (H, W) uint8 0 or 255, widened a little."""
+    image = (read_grey(mask[0]) > 127).astype(np.uint8) * 255
+    reach = max(3, round(_MASK_MARGIN * max(image.shape)) | 1)
+    return cv2.dilate(image, np.ones((reach, reach), np.uint8))
 
 
 def _file(frame: Frame) -> str:

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which frames are compared, and their matches, verified by two-view geometry.
-
-Up to 200 frames every pair is compared. Beyond, neighbours in name order (frames of a video or a walk) at distances 1
-to 12 and at the powers of two, and every pair of some hundred frames spread over the capture, which close loops.
-"""
+"""The matches of chosen pairs of frames, verified by two-view geometry."""
 
 from __future__ import annotations
 
@@ -12,20 +8,8 @@ from pathlib import Path
 
 from .interrupt import interruptible
 
-MOST_EXHAUSTIVE = 200
-_NEIGHBOURS = 12
-_SPREAD = 100
-_CHUNK = 60
-
-
-def pairs_to_match(count: int) -> list[tuple[int, int]]:
-    """Pairs (i, j), i < j, of frame indices in name order, sorted."""
-    if count <= MOST_EXHAUSTIVE:
-        return [(i, j) for i in range(count) for j in range(i + 1, count)]
-    steps = set(range(1, _NEIGHBOURS + 1)) | {1 << k for k in range(4, count.bit_length())}
-    pairs = {(i, i + step) for step in steps for i in range(count - step)}
-    spread = range(0, count, -(-count // _SPREAD))
-    return sorted(pairs | {(i, j) for i in spread for j in spread if i < j})
+_CHUNK = 250
+"""Pairs a call: each call builds its search trees anew, and between calls progress is told."""
 
 
 def match(
@@ -36,17 +20,23 @@ def match(
     progress: Callable[[float], None],
     threads: int = -1,
     seed: int = 0,
+    moving_only: bool = False,
 ) -> None:
-    """Match and verify ``pairs`` of ``files`` (picture names as the database knows them)."""
+    """Match and verify ``pairs`` of ``files`` (picture names as the database knows them).
+
+    ``moving_only``: matches that stay in their place in the picture are left out, as those of a turntable's room.
+    """
     import pycolmap
 
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = threads
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
+    verification.filter_stationary_matches = moving_only
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = database.parent / "pairs.txt"
     for start in range(0, len(pairs), _CHUNK):
+        progress(start / len(pairs))
         lines = [f"{files[i]} {files[j]}" for i, j in pairs[start : start + _CHUNK]]
         pairing.match_list_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         interruptible(
@@ -60,4 +50,28 @@ def match(
             ),
             alive,
         )
-        progress(min(1.0, (start + _CHUNK) / len(pairs)))
+    progress(1.0)
+
+
+def verify(
+    database: Path, alive: Callable[[], None], threads: int = -1, seed: int = 0, moving_only: bool = False
+) -> None:
+    """Verify the matches of ``database`` anew; see ``match``."""
+    import pycolmap
+
+    options = pycolmap.GeometricVerifierOptions()
+    options.num_threads = threads
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = seed
+    verification.filter_stationary_matches = moving_only
+    with pycolmap.Database.open(database) as opened:
+        opened.clear_two_view_geometries()
+    interruptible(
+        lambda token: pycolmap.geometric_verification(
+            database,
+            verifier_options=options,
+            two_view_geometry_options=verification,
+            cancellation_token=token,
+        ),
+        alive,
+    )

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pairs of many frames are worth matching in full: preemptive matching (Wu 2013, "Towards linear-time incremental
-structure from motion", section 3).
+"""Which pairs of frames are worth matching in full, so that their number grows with that of the frames.
 
-Keypoints of large scale are few and found again from further away; where those of two frames hardly match, the rest
-will not either. A pair costs a millisecond or two here and a hundred times that in full.
+1. Candidates: frames that look alike (``retrieval``), whatever their names, so that loops close; and the neighbours in
+   name order, because videos and walks are in order.
+2. Votes: candidates are compared by their few keypoints of large scale, which are found again from further away (Wu
+   2013, "Towards linear-time incremental structure from motion", section 3); where those of two frames hardly match,
+   the rest will not either. That costs a millisecond or two, a full comparison thirty times that.
+3. Every frame keeps the partners with most votes. Parts of the capture that would not hang together are tied by the
+   best pairs between them.
 """
 
 from __future__ import annotations
@@ -12,34 +16,84 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-MOST_UNCHECKED = 60
+from .retrieval import likeness
+
+FEW_FRAMES = 12
 """Up to this many frames all pairs are matched in full."""
 _LARGEST = 300
-_PARTNERS = 16
-_NEIGHBOURS = 3
+_CANDIDATES = 40
+_PARTNERS = 10
+_NEIGHBOURS = 2
 _RATIO = 0.8
+_FEWEST_VOTES = 4
+_TIES = 8
+
+
+def every_pair(count: int) -> list[tuple[int, int]]:
+    """All pairs (i, j), i < j."""
+    return [(i, j) for i in range(count) for j in range(i + 1, count)]
 
 
 def likely_pairs(
-    database: Path, files: list[str], pairs: list[tuple[int, int]], progress: Callable[[float], None]
+    database: Path, files: list[str], progress: Callable[[float], None], more: int = 1
 ) -> list[tuple[int, int]]:
-    """The part of ``pairs`` (i, j), indices into ``files``, that is worth matching, sorted.
+    """Pairs (i, j), i < j, indices into ``files`` (in name order) that are worth matching, sorted.
 
-    Every frame keeps its next three in name order and the sixteen others that share most large keypoints with it.
+    ``more``: times as many partners a frame as usual.
     """
+    if len(files) <= FEW_FRAMES:
+        return every_pair(len(files))
     descriptors = _large_descriptors(database, files)
-    others: list[list[int]] = [[] for _ in files]
-    for i, j in pairs:
-        others[i].append(j)
-    votes = np.zeros((len(files), len(files)), np.int64)
+    alike = likeness(descriptors)
+    votes = _votes(descriptors, _candidates(alike), progress)
+    best = np.argsort(-votes, axis=1, kind="stable")[:, : more * _PARTNERS]
+    wanted = {(min(i, int(j)), max(i, int(j))) for i, row in enumerate(best) for j in row if votes[i, j]}
+    count = len(files)
+    wanted |= {(i, i + step) for step in range(1, _NEIGHBOURS + 1) for i in range(count - step)}
+    return sorted(wanted | _ties(wanted, votes, alike))
+
+
+def _candidates(alike: np.ndarray) -> list[np.ndarray]:
+    """For each frame the later frames it is compared with by votes."""
+    count = len(alike)
+    near = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
+    score = alike + np.where(near <= _NEIGHBOURS + 2, 4.0, 0.0)
+    np.fill_diagonal(score, -np.inf)
+    nearest = np.argsort(-score, axis=1, kind="stable")[:, : min(_CANDIDATES, count - 1)]
+    chosen = np.zeros((count, count), bool)
+    np.put_along_axis(chosen, nearest, True, axis=1)
+    chosen |= chosen.T
+    return [np.flatnonzero(chosen[i, i + 1 :]) + i + 1 for i in range(count)]
+
+
+def _votes(descriptors: np.ndarray, others: list[np.ndarray], progress: Callable[[float], None]) -> np.ndarray:
+    """Shared large keypoints (F, F) of the candidates; fewer than what chance gives count as none."""
+    votes = np.zeros((len(descriptors), len(descriptors)), np.int64)
     for i, row in enumerate(others):
-        progress(i / len(files))
-        if row:
+        progress(i / len(descriptors))
+        if len(row):
             votes[i, row] = votes[row, i] = _shared(descriptors[i], descriptors[row])
-    best = np.argsort(-votes, axis=1, kind="stable")[:, :_PARTNERS]
-    wanted = {(min(i, int(j)), max(i, int(j))) for i, row in enumerate(best) for j in row if votes[i, j] > 0}
-    return [(i, j) for i, j in pairs if j - i <= _NEIGHBOURS or (i, j) in wanted]
+    votes[votes < _FEWEST_VOTES] = 0
+    return votes
+
+
+def _ties(wanted: set[tuple[int, int]], votes: np.ndarray, alike: np.ndarray) -> set[tuple[int, int]]:
+    """The best pairs between parts of the capture that ``wanted`` pairs with votes leave apart."""
+    count = len(votes)
+    rows = np.array([p for p in wanted if votes[p]], np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(rows)), (rows[:, 0], rows[:, 1])), shape=(count, count))
+    parts, label = connected_components(graph, directed=False)
+    ties: set[tuple[int, int]] = set()
+    for part in range(parts if parts > 1 else 0):
+        inside, outside = np.flatnonzero(label == part), np.flatnonzero(label != part)
+        score = (votes + alike)[np.ix_(inside, outside)]
+        for flat in np.argsort(-score, axis=None, kind="stable")[:_TIES]:
+            i, j = inside[flat // len(outside)], outside[flat % len(outside)]
+            ties.add((int(min(i, j)), int(max(i, j))))
+    return ties
 
 
 def _large_descriptors(database: Path, files: list[str]) -> np.ndarray:
@@ -53,11 +107,17 @@ def _large_descriptors(database: Path, files: list[str]) -> np.ndarray:
             shapes = np.asarray(opened.read_keypoints(image.image_id), np.float64)
             data = np.asarray(opened.read_descriptors(image.image_id).data, np.float32)
             if image.name in place and len(data):
-                area = np.abs(shapes[:, 2] * shapes[:, 5] - shapes[:, 3] * shapes[:, 4])
-                data = data[np.argsort(-area, kind="stable")[:_LARGEST]]
+                data = data[np.argsort(-_sizes(shapes), kind="stable")[:_LARGEST]]
                 data = data / np.maximum(np.linalg.norm(data, axis=1, keepdims=True), 1e-9)
                 found[place[image.name], : len(data)] = data
     return found
+
+
+def _sizes(shapes: np.ndarray) -> np.ndarray:
+    """Area (N,) of keypoints, up to a factor: (N, 4) x, y, scale, orientation, or (N, 6) x, y and an affine shape."""
+    if shapes.shape[1] == 4:
+        return shapes[:, 2] ** 2
+    return np.abs(shapes[:, 2] * shapes[:, 5] - shapes[:, 3] * shapes[:, 4])
 
 
 def _shared(one: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -14,12 +14,15 @@ import numpy as np
 
 from ..images import read_grey
 from ..records import Frame
+from .features import positions
 
 _STILL = 0.004
 _MOVED = 0.01
 """Shares of the picture's diagonal: a match that moved less stands still, a median above the second moves."""
 _FEWEST = 100
 _LEAST_SHARE = 0.5
+_ROOM_SHARE = 0.3
+"""Share of all matches, in pairs of which many are far apart, that a moving camera never leaves in their place."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Motion:
         return self.outside >= _FEWEST and self.static_outside >= _LEAST_SHARE
 
     @property
+    def room_stands_still(self) -> bool:
+        """Whether so much stays in its place that it would outvote what moves, with or without masks to tell why."""
+        return self.static_all >= _ROOM_SHARE
+
+    @property
     def nothing_moves(self) -> bool:
         """Whether the pictures are all but the same, so that there is no depth in them."""
         return self.static_all >= 0.9
@@ -55,7 +63,7 @@ def measure_motion(database: Path, frames: list[Frame], masks: dict[str, tuple[P
     with pycolmap.Database.open(database) as opened:
         for image in opened.read_all_images():
             frame = by_file[image.name]
-            xy = np.asarray(opened.read_keypoints(image.image_id), np.float64).reshape(-1, 6)[:, :2]
+            xy = positions(opened, image.image_id)
             points[image.image_id] = xy / np.hypot(frame.width, frame.height)
             inside[image.image_id] = _inside(xy, masks.get(frame.name))
         pair_ids, all_matches = opened.read_all_matches()

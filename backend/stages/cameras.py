@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +18,16 @@ from ..lens import Scene
 from ..records import Cameras, Frame, Frames, Masks
 from ..sfm.alignment import align
 from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, write_points
-from ..sfm.estimate import Estimate, Estimator, Settings
+from ..sfm.estimate import Estimator, Settings
 from ..sfm.features import FeatureSettings
 from ..sfm.given import match_given
+from ..sfm.ladder import RUNGS, Estimate, climb
 from ..sfm.silhouettes import load_silhouettes
 from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
-VERSION = 2
+VERSION = 3
 INPUTS = ("frames", "masks")
 OUTPUTS = ("cameras.json", "images", "points.ply", "sparse")
 SPEC = ("cameras", "hold_out", "deterministic", "seed")
@@ -160,11 +161,12 @@ def _estimated(
     def progress(fraction: float, message: str) -> None:
         context.progress(0.85 * fraction, message)
 
-    found = Estimator(frames, context.folder("frames") / "images", masks, work, settings, progress).run()
+    found = climb(Estimator(frames, context.folder("frames") / "images", masks, work, settings, progress))
     context.facts.method = found.method
     context.facts.details |= {
-        "models": found.models,
+        "models": 1 + len(found.others),
         "keypoints_median": float(np.median(list(found.keypoints.values()))),
+        "ladder": [asdict(attempt) for attempt in found.attempts],
     }
     registered = {c.name for c in found.scene.cameras}
     if not registered:
@@ -175,12 +177,31 @@ def _estimated(
             f"Only {len(registered)} of {len(frames)} frames could be placed in one scene.",
             _OVERLAP_HINT,
         )
-    unregistered = [
-        {"name": f.name, "reason": _why_not(found.keypoints[f.name], found.models)}
-        for f in frames
-        if f.name not in registered
-    ]
+    _say_what_ran(context, found, len(frames))
+    unregistered = [{"name": f.name, "reason": _why_not(f.name, found)} for f in frames if f.name not in registered]
     return found.scene, unregistered
+
+
+def _say_what_ran(context: Context, found: Estimate, frames: int) -> None:
+    """Say which rung's cameras these are, where it was not the first, and what became of the rungs below it."""
+    if not found.method.startswith(RUNGS[0].name) or "relaxed" in found.method:
+        below = [a for a in found.attempts if a.method != found.method]
+        first = below[0] if below else found.attempts[0]
+        context.fallback(
+            found.method,
+            first.method,
+            f"that placed {first.placed} of {frames} frames" + (f", and {first.doubt}" if first.doubt else ""),
+            _OVERLAP_HINT,
+        )
+    groups = [group for group in found.others if len(group) >= FEWEST]
+    if groups:
+        names = "; ".join(f"{len(group)} from {min(group)} to {max(group)}" for group in groups[:5])
+        context.warn(
+            "cameras_parts",
+            f"The capture falls into {1 + len(groups)} parts that have nothing in common. The largest is used, with "
+            f"{len(found.scene.cameras)} frames; left out are {names}.",
+            "Photos of another object belong into a capture of their own; photos of the same one need views between.",
+        )
 
 
 def _why_none(found: Estimate, frames: int) -> tuple[str, str]:
@@ -199,11 +220,14 @@ def _why_none(found: Estimate, frames: int) -> tuple[str, str]:
     return f"None of {frames} frames could be placed: too little in them is the same.", _OVERLAP_HINT
 
 
-def _why_not(keypoints: int, models: int) -> str:
+def _why_not(name: str, found: Estimate) -> str:
     """Why one frame has no camera, as far as can be told."""
-    if keypoints < 100:
-        return f"too little texture: {keypoints} keypoints"
-    return "it belongs to another part of the capture" if models > 1 else "too few matches with the other frames"
+    if found.keypoints[name] < 100:
+        return f"too little texture: {found.keypoints[name]} keypoints"
+    part = next((group for group in found.others if name in group), None)
+    if part is not None:
+        return f"it belongs to another part of the capture, of {len(part)} frames"
+    return "too few matches with the other frames"
 
 
 def _report(

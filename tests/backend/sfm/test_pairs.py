@@ -9,30 +9,21 @@ import pytest
 from turnaround.backend.lens import LensCamera, Scene
 from turnaround.backend.sfm import preselect
 from turnaround.backend.sfm.interrupt import Voice, interruptible
-from turnaround.backend.sfm.matching import MOST_EXHAUSTIVE, pairs_to_match
+from turnaround.backend.sfm.retrieval import likeness
 from turnaround.backend.sfm.triangulation import near_pairs
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 30, MOST_EXHAUSTIVE])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, preselect.FEW_FRAMES])
 def test_few_frames_are_all_compared(count):
-    pairs = pairs_to_match(count)
+    files = [str(i) for i in range(count)]
+    pairs = preselect.likely_pairs("no database is read", files, lambda fraction: None)
     assert len(pairs) == len(set(pairs)) == count * (count - 1) // 2
     assert all(i < j for i, j in pairs)
 
 
-@pytest.mark.parametrize("count", [MOST_EXHAUSTIVE + 1, 777, 2000])
-def test_many_frames_are_compared_with_neighbours_and_across(count):
-    pairs = pairs_to_match(count)
-    assert pairs == sorted(set(pairs))
-    assert all(0 <= i < j < count for i, j in pairs)
-    assert {(i, i + 1) for i in range(count - 1)} <= set(pairs)
-    assert max(j - i for i, j in pairs) > 0.9 * count  # loops can close
-    assert len(pairs) < 40 * count
-
-
-def ring_of_descriptors(count=80, reach=6):
+def ring_of_descriptors(count=80, reach=6, seed=0):
     """Frames on a loop; each keypoint is seen by ``reach`` neighbouring frames."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     points = random.normal(size=(count, 30, 128))
     frames = []
     for i in range(count):
@@ -42,16 +33,53 @@ def ring_of_descriptors(count=80, reach=6):
     return np.array(frames)
 
 
-def test_preemptive_matching_keeps_the_pairs_that_share_keypoints(monkeypatch):
-    frames = ring_of_descriptors()
+def pairs_of(frames, monkeypatch):
     monkeypatch.setattr(preselect, "_large_descriptors", lambda database, files: frames)
-    pairs = pairs_to_match(80)
     said = []
-    kept = set(preselect.likely_pairs("", [str(i) for i in range(80)], pairs, said.append))
-    sharing = {(i, j) for i, j in pairs if min(j - i, 80 - j + i) < 6}
-    assert sharing <= kept
-    assert len(kept) <= len(sharing) + 10
+    pairs = preselect.likely_pairs("", [str(i) for i in range(len(frames))], said.append)
     assert said
+    assert pairs == sorted(set(pairs))
+    assert all(0 <= i < j < len(frames) for i, j in pairs)
+    return set(pairs)
+
+
+@pytest.mark.parametrize("count", [13, 40, 120])
+def test_the_pairs_that_share_keypoints_are_chosen_whatever_the_names(count, monkeypatch):
+    shuffled = np.random.default_rng(1).permutation(count)
+    place = np.argsort(shuffled)
+    pairs = pairs_of(ring_of_descriptors(count, 5)[shuffled], monkeypatch)
+    sharing = {(i, (i + step) % count) for i in range(count) for step in range(1, 5)}
+    sharing = {(int(min(place[i], place[j])), int(max(place[i], place[j]))) for i, j in sharing}
+    assert sharing <= pairs  # the loop is closed
+    assert len(pairs) <= len(sharing) + 2 * count  # and the neighbours in name order
+
+
+def test_the_number_of_pairs_grows_with_that_of_the_frames(monkeypatch):
+    few, many = (len(pairs_of(ring_of_descriptors(count, 9), monkeypatch)) for count in (60, 240))
+    assert many < 1.1 * 4 * few
+
+
+def test_parts_that_share_nothing_are_still_tied_by_a_few_pairs(monkeypatch):
+    one, other = ring_of_descriptors(20, seed=0), ring_of_descriptors(20, seed=1)
+    pairs = pairs_of(np.concatenate([one, other]), monkeypatch)
+    across = [(i, j) for i, j in pairs if i < 20 <= j]
+    assert 8 <= len(across) <= 8 + 3
+
+
+def test_alike_is_what_shares_keypoints():
+    frames = ring_of_descriptors(30, 6)
+    alike = likeness(frames)
+    np.testing.assert_allclose(np.diag(alike), 1, atol=1e-5)
+    for i in range(30):
+        nearest = np.argsort(-alike[i])[1:7]
+        assert all(min(abs(i - j), 30 - abs(i - j)) <= 6 for j in nearest)
+
+
+@pytest.mark.parametrize("frames", [np.zeros((0, 5, 128)), np.zeros((3, 5, 128)), ring_of_descriptors(1, 1)])
+def test_alike_of_nothing_and_of_one(frames):
+    alike = likeness(frames.astype(np.float32))
+    assert alike.shape == (len(frames), len(frames))
+    assert np.all(np.isfinite(alike))
 
 
 def test_shared_keypoints_are_counted_as_one_by_one():
