@@ -8,7 +8,7 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import marking, operators, panels, preferences, properties, splat_import
+    from . import marking, operators, panels, preferences, properties, splat_import, splat_panel
 
     return (
         preferences.TurnaroundPreferences,
@@ -31,6 +31,7 @@ def _classes() -> tuple[Any, ...]:
         panels.TURNAROUND_PT_object,
         panels.TURNAROUND_PT_reconstruct,
         panels.TURNAROUND_PT_result,
+        splat_panel.TURNAROUND_PT_splats,
     )
 
 
@@ -38,7 +39,7 @@ def register() -> None:
     """Register every class of the addon; nothing heavy is loaded and no process is started."""
     import bpy
 
-    from . import overlay, properties, splat_import
+    from . import follow, overlay, properties, splat_import
 
     for cls in _classes():
         bpy.utils.register_class(cls)
@@ -48,18 +49,20 @@ def register() -> None:
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.append(splat_import.menu)
     overlay.add()
+    follow.add()
 
 
 def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import overlay, runtime, splat_import
+    from . import follow, overlay, runtime, splat_import
 
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.remove(splat_import.menu)
     runtime.shut_down()
     overlay.remove()
+    follow.remove()
     scene: Any = bpy.types.Scene
     del scene.turnaround
     for cls in reversed(_classes()):

@@ -24,6 +24,43 @@ def use_nodes(material: bpy.types.Material) -> None:
         material.use_nodes = True
 
 
+def choose(node: Any, name: str, value: str) -> None:
+    """Choose one of a node's modes: a property of the node, or from 5.0 for some nodes a socket that names the mode."""
+    if hasattr(node, name):
+        setattr(node, name, value)
+    else:
+        node.inputs[name.replace("_", " ").title()].default_value = value.replace("_", " ").title()
+
+
+def set_input(modifier: Any, name: str, value: Any) -> None:
+    """Set the input called ``name`` of a geometry nodes modifier."""
+    own, key = _input(modifier, name)
+    if own is None:
+        modifier[key] = value
+    else:
+        own.value = value
+
+
+def get_input(modifier: Any, name: str) -> Any:
+    """The value of the input called ``name`` of a geometry nodes modifier."""
+    own, key = _input(modifier, name)
+    return modifier[key] if own is None else own.value
+
+
+def input_path(modifier: Any, name: str) -> tuple[Any, str]:
+    """What a layout's ``prop`` takes to show the input called ``name``: the owner and the property."""
+    own, key = _input(modifier, name)
+    return (modifier, f'["{key}"]') if own is None else (own, "value")
+
+
+def _input(modifier: Any, name: str) -> tuple[Any, str]:
+    """An input's own properties, which modifiers have from 5.2, else None; and its key among the custom properties."""
+    tree = modifier.node_group.interface.items_tree
+    socket = next(s for s in tree if s.item_type == "SOCKET" and s.in_out == "INPUT" and s.name == name)
+    inputs = getattr(getattr(modifier, "properties", None), "inputs", None)
+    return getattr(inputs, socket.identifier, None), socket.identifier
+
+
 def new_point_cloud(name: str, count: int) -> bpy.types.PointCloud:
     """A point cloud of ``count`` points with its attributes unset.
 

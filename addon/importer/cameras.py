@@ -19,6 +19,7 @@ from mathutils import Matrix
 from ..compat import custom
 from . import axes
 from .placing import Place
+from .splat_nodes import camera_changed
 
 _PLACED, _PHOTO = "turnaround_placed", "turnaround_photo"
 _SIZE, _ASPECT = "turnaround_size", "turnaround_pixel_aspect"
@@ -43,6 +44,7 @@ def look_through(scene: bpy.types.Scene, item: bpy.types.Object) -> None:
     scene.render.resolution_x, scene.render.resolution_y = (int(v) for v in item[_SIZE])
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = (float(v) for v in item[_ASPECT])
+    camera_changed()
 
 
 def _load(path: Path) -> list[dict[str, Any]]:

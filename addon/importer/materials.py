@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two materials of an import: captured colours as they are, and soft Gaussian discs.
+"""The two materials of an import: captured colours as they are, and soft Gaussians.
 
 The colours of a capture already hold the light of the place where it was taken. Shown by emission, a render under the
 *Standard* view transform gives back the photo's values exactly and does not light the object twice; to relight it, the
@@ -19,8 +19,8 @@ from ..compat import custom, use_nodes
 
 COLOUR = "Col"
 """Name of the colour attribute on meshes and points; Blender's own importers use it as well."""
-RADIUS_IN_SIGMAS = 3.0
-"""Half the side of a splat's square; the Gaussian has fallen to 1.1 per cent there."""
+LEAST_ALPHA, MOST_ALPHA = 1.0 / 255.0, 0.999
+"""What rasterisers of splats leave out, and the most that they let one splat hide of what lies behind it."""
 _MARK = "turnaround_material"
 
 
@@ -50,16 +50,20 @@ def captured_colours() -> bpy.types.Material:
     return material
 
 
-def soft_discs() -> bpy.types.Material:
-    """The material of splats: emission of ``Col`` with opacity ``opacity`` exp(-d² / 2), d in standard deviations.
+def soft_splats() -> bpy.types.Material:
+    """The material of splats: emission of ``Col``, of the opacity that a Gaussian has at its distance from its centre.
 
-    ``falloff`` runs from -1 to 1 over a splat's square, ``RADIUS_IN_SIGMAS`` standard deviations each way. Blender
-    blends linear light where 3D Gaussian splatting blends sRGB values, so half-transparent edges differ a little.
+    ``falloff`` runs from -1 to 1 over a splat's square, to where opacity exp(-d² / 2) falls to ``LEAST_ALPHA``; with
+    q = falloff² the opacity there is opacity^(1 - q) LEAST_ALPHA^q, and nothing is drawn where q > 1. Blender blends
+    linear light where 3D Gaussian splatting blends sRGB values, so half-transparent edges differ a little.
     """
-    found = _existing("soft_discs")
+    found = _existing("soft_splats")
     if found is not None:
         return found
-    material, nodes = _new("soft_discs", "Turnaround Splats")
+    material, nodes = _new("soft_splats", "Turnaround Splats")
+    # The squares come farthest first, so EEVEE may blend them in their order, without the grain of dithering.
+    material.surface_render_method = "BLENDED"
+    material.use_transparency_overlap = True
     links = _links(material)
     output = nodes.new("ShaderNodeOutputMaterial")
     mix = nodes.new("ShaderNodeMixShader")
@@ -68,23 +72,31 @@ def soft_discs() -> bpy.types.Material:
     colour, falloff, opacity = (_attribute(nodes, name) for name in (COLOUR, "falloff", "opacity"))
     square = nodes.new("ShaderNodeVectorMath")
     square.operation = "DOT_PRODUCT"
-    exponent = _math(nodes, "MULTIPLY", -0.5 * RADIUS_IN_SIGMAS**2)
-    gaussian = _math(nodes, "EXPONENT")
-    alpha = _math(nodes, "MULTIPLY")
     links.new(falloff.outputs["Vector"], square.inputs[0])
     links.new(falloff.outputs["Vector"], square.inputs[1])
-    links.new(square.outputs["Value"], exponent.inputs[0])
-    links.new(exponent.outputs[0], gaussian.inputs[0])
-    links.new(gaussian.outputs[0], alpha.inputs[0])
-    links.new(opacity.outputs["Fac"], alpha.inputs[1])
+    rest, near, far = _math(nodes, "SUBTRACT"), _math(nodes, "POWER"), _math(nodes, "POWER")
+    rest.inputs[0].default_value, far.inputs[0].default_value = 1.0, LEAST_ALPHA
+    inside, product, alpha = _math(nodes, "LESS_THAN", 1.0), _math(nodes, "MULTIPLY"), _math(nodes, "MULTIPLY")
+    held = _math(nodes, "MINIMUM", MOST_ALPHA)
+    links.new(square.outputs["Value"], rest.inputs[1])
+    links.new(opacity.outputs["Fac"], near.inputs[0])
+    links.new(rest.outputs[0], near.inputs[1])
+    links.new(square.outputs["Value"], far.inputs[1])
+    links.new(square.outputs["Value"], inside.inputs[0])
+    links.new(near.outputs[0], product.inputs[0])
+    links.new(far.outputs[0], product.inputs[1])
+    links.new(product.outputs[0], alpha.inputs[0])
+    links.new(inside.outputs[0], alpha.inputs[1])
+    links.new(alpha.outputs[0], held.inputs[0])
     links.new(colour.outputs["Color"], emission.inputs["Color"])
-    links.new(alpha.outputs[0], mix.inputs[0])
+    links.new(held.outputs[0], mix.inputs[0])
     links.new(clear.outputs[0], mix.inputs[1])
     links.new(emission.outputs[0], mix.inputs[2])
     links.new(mix.outputs[0], output.inputs["Surface"])
     _arrange(
-        (falloff, opacity, colour), (square,), (exponent,), (gaussian,), (alpha, clear, emission), (mix,), (output,)
-    )
+        (falloff, opacity, colour), (square,), (rest, far, inside), (near,), (product,), (alpha,), (held,),
+        (clear, emission), (mix,), (output,)
+    )  # fmt: skip
     return material
 
 

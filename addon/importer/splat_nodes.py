@@ -1,66 +1,186 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The geometry nodes that put one square on each splat.
+"""The geometry nodes that draw splats: one square a splat, in a plane parallel to the picture's, farthest first.
 
-The squares are made real, not left as instances: one mesh of 4 N vertices draws and renders many times faster than N
-instances. A square spans ``materials.RADIUS_IN_SIGMAS`` standard deviations each way and carries the attribute
-``falloff``, its own coordinates from -1 to 1, from which the material computes the Gaussian.
+The square holds the ellipse of elliptical weighted averaging (Zwicker et al. 2001, as 3D Gaussian splatting uses it):
+the covariance seen along the splat's own direction, widened by ``Blur`` square pixels. A plane parallel to the picture
+is only scaled by projection, so the Gaussian drawn on the square is the one that rasterisers draw, and squares are met
+in the order of their depths, as there. The squares are made real, not left as instances: one mesh draws many times
+faster than N instances. A square reaches to where its alpha has fallen to 1/255.
+
+Frame: the object's own. The eye is brought there, so colours turn with the object and no harmonic is rotated.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import bpy
 
-from ..compat import custom, new_geometry_nodes
-from .materials import RADIUS_IN_SIGMAS, soft_discs
+from ..compat import choose, custom, new_geometry_nodes
+from . import eye, spherical
+from .fields import Field, feed, named, rotated, vector_of
+from .materials import COLOUR, LEAST_ALPHA, soft_splats
 
+ROTATION, LOG_SCALE, LOGIT, RANK = "rotation", "log_scale", "opacity_logit", "rank"
+VIEW_SHARE, RENDER_SHARE, BLUR, DEPENDENT = "Viewport Share", "Render Share", "Blur", "View-dependent Colour"
 _MARK = "turnaround_nodes"
-_VERSION = 1
+_VERSION = 2
+_MOST_SLOPE = 2.0
+"""Beside the picture the projection's tilt is held, as in rasterisers; a right angle of view has a slope of 1."""
 
 
-def disc_nodes() -> bpy.types.NodeTree:
+def splat_nodes() -> bpy.types.NodeTree:
     """The node group, shared by all splats of a file; one made by another version of this code is left to its users."""
     for group in bpy.data.node_groups:
         if custom(group, _MARK) == _VERSION and not group.library:
             return group
     group = new_geometry_nodes("Turnaround Splats")
     group[_MARK] = _VERSION
-    group.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
-    group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    _interface(group)
     _build(group)
+    _arrange(group)
     return group
 
 
+def is_ours(group: Any) -> bool:
+    """Whether this node group draws splats, whichever version of this code made it."""
+    return group is not None and custom(group, _MARK) is not None
+
+
+def camera_changed() -> None:
+    """Let the splats' nodes look at the scene's camera and render size again.
+
+    A render looks by itself; what is drawn without a render and without a told eye would stay as it was. Blender runs
+    a driver anew when its expression is set, and not for a tag, where the scene had no camera before.
+    """
+    for group in bpy.data.node_groups:
+        if is_ours(group) and not group.library and group.animation_data is not None:
+            for curve in group.animation_data.drivers:
+                driver: Any = curve.driver
+                driver.expression = str(driver.expression)
+
+
+def _interface(group: Any) -> None:
+    """What the modifier shows, and the eye that ``follow`` sets."""
+    new = group.interface.new_socket
+    new("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    new("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    for name, value, text in (
+        (VIEW_SHARE, 1.0, "Share of the splats that viewports draw, most important first"),
+        (RENDER_SHARE, 1.0, "Share of the splats that renders draw, most important first"),
+        (BLUR, 0.3, "Square pixels added to each splat's extent, as it was in training; 0: none"),
+    ):
+        socket = new(name, in_out="INPUT", socket_type="NodeSocketFloat", description=text)
+        socket.default_value, socket.min_value, socket.max_value = value, 0.0, 1.0
+    socket = new(DEPENDENT, in_out="INPUT", socket_type="NodeSocketBool")
+    socket.description = "Colours change with the direction from which they are seen"
+    socket.default_value = True
+    eye.interface(new)
+
+
 def _build(group: Any) -> None:
-    """Square, rotated and scaled on every point, made real, with the material."""
-    new, link = group.nodes.new, group.links.new
-    source, output = new("NodeGroupInput"), new("NodeGroupOutput")
-    square = _square(group)
-    rotation, scale = _named(group, "rotation", "QUATERNION"), _named(group, "scale", "FLOAT_VECTOR")
-    reach = new("ShaderNodeVectorMath")
-    reach.operation = "SCALE"
-    reach.inputs["Scale"].default_value = RADIUS_IN_SIGMAS
-    instances, real = new("GeometryNodeInstanceOnPoints"), new("GeometryNodeRealizeInstances")
-    material = new("GeometryNodeSetMaterial")
-    material.inputs["Material"].default_value = soft_discs()
-    link(scale.outputs["Attribute"], reach.inputs[0])
-    link(source.outputs[0], instances.inputs["Points"])
-    link(square.outputs["Geometry"], instances.inputs["Instance"])
-    link(rotation.outputs["Attribute"], instances.inputs["Rotation"])
-    link(reach.outputs["Vector"], instances.inputs["Scale"])
-    last = instances
+    """Thin out, colour, sort, put squares, set the material."""
+    source, output = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
+    seen = eye.seen(group, source)
+    logit = named(group, LOGIT, "FLOAT")
+    # 1 / (1 + exp(-x)); a large logit's exponential is infinite and the opacity 1, as it should be.
+    opacity = ((logit * -1.0).apply("EXPONENT") + 1.0).apply("POWER", -1.0)
+    drop = group.nodes.new("GeometryNodeDeleteGeometry")
+    choose(drop, "domain", "POINT")
+    group.links.new(source.outputs["Geometry"], drop.inputs["Geometry"])
+    feed(group, drop.inputs["Selection"], _unseen(group, source, seen, opacity))
+    sort = group.nodes.new("GeometryNodeSortElements")
+    choose(sort, "domain", "POINT")
+    group.links.new(drop.outputs[0], sort.inputs[0])
+    feed(group, sort.inputs["Sort Weight"], seen.depth * -1.0)
+    coloured = _store(group, sort.outputs[0], COLOUR, "FLOAT_COLOR", spherical.colour(group, source, seen, DEPENDENT))
+    ready = _store(group, coloured, "opacity", "FLOAT", opacity)
+    instances = _squares(group, ready, source, seen, opacity)
+    real = group.nodes.new("GeometryNodeRealizeInstances")
+    group.links.new(instances, real.inputs["Geometry"])
+    material = group.nodes.new("GeometryNodeSetMaterial")
+    material.inputs["Material"].default_value = soft_splats()
+    group.links.new(real.outputs["Geometry"], material.inputs["Geometry"])
+    group.links.new(material.outputs["Geometry"], output.inputs[0])
+
+
+def _unseen(group: Any, source: Any, seen: eye.Seen, opacity: Field) -> Field:
+    """1 for a splat beyond the share to draw, behind the eye or too faint, else 0."""
+    viewport = group.nodes.new("GeometryNodeIsViewport")
+    switch = group.nodes.new("GeometryNodeSwitch")
+    switch.input_type = "FLOAT"
+    group.links.new(viewport.outputs[0], switch.inputs[0])
+    group.links.new(source.outputs[RENDER_SHARE], switch.inputs[1])
+    group.links.new(source.outputs[VIEW_SHARE], switch.inputs[2])
+    share = Field(group, switch.outputs[0])
+    beyond = share.apply("LESS_THAN", 1.0) * named(group, RANK, "FLOAT").apply("GREATER_THAN", share)
+    behind = seen.depth.apply("LESS_THAN", 0.0) * seen.perspective
+    return beyond + behind + opacity.apply("LESS_THAN", LEAST_ALPHA)
+
+
+def _squares(group: Any, points: Any, source: Any, seen: eye.Seen, opacity: Field) -> Any:
+    """A square on every point, turned and stretched to its ellipse; the socket of the instances."""
+    angle, long, short = _ellipse(group, source, seen)
+    reach = (opacity / LEAST_ALPHA).apply("LOGARITHM", math.e) * 2.0
+    reach = reach.apply("MAXIMUM", 0.0).apply("SQRT")
+    turn = group.nodes.new("FunctionNodeAxisAngleToRotation")
+    turn.inputs["Axis"].default_value = (0.0, 0.0, 1.0)
+    feed(group, turn.inputs["Angle"], angle)
+    rotation = group.nodes.new("FunctionNodeRotateRotation")
+    rotation.rotation_space = "LOCAL"
+    group.links.new(seen.rotation, rotation.inputs["Rotation"])
+    group.links.new(turn.outputs[0], rotation.inputs["Rotate By"])
+    instances = group.nodes.new("GeometryNodeInstanceOnPoints")
+    group.links.new(points, instances.inputs["Points"])
+    group.links.new(_square(group).outputs["Geometry"], instances.inputs["Instance"])
+    group.links.new(rotation.outputs[0], instances.inputs["Rotation"])
+    feed(group, instances.inputs["Scale"], vector_of(group, long * reach, short * reach, 1.0))
     # Once used they would only be copied to four vertices a splat.
-    for name in ("rotation", "scale"):
-        drop = new("GeometryNodeRemoveAttribute")
+    last = instances.outputs[0]
+    for name in (ROTATION, LOG_SCALE, LOGIT, RANK, "sh_*"):
+        drop = group.nodes.new("GeometryNodeRemoveAttribute")
+        if name.endswith("*"):
+            choose(drop, "pattern_mode", "WILDCARD")
         drop.inputs["Name"].default_value = name
-        link(last.outputs[0], drop.inputs["Geometry"])
-        last = drop
-    link(last.outputs[0], real.inputs["Geometry"])
-    link(real.outputs["Geometry"], material.inputs["Geometry"])
-    link(material.outputs["Geometry"], output.inputs[0])
-    for place, node in enumerate((rotation, scale, reach, source, instances, last, real, material, output)):
-        node.location = (place * 190.0, 0.0 if place > 2 else 250.0)
+        group.links.new(last, drop.inputs["Geometry"])
+        last = drop.outputs[0]
+    return last
+
+
+def _ellipse(group: Any, source: Any, seen: eye.Seen) -> tuple[Field, Field, Field]:
+    """The angle of the long axis in the picture (radians), and both standard deviations at the splat's depth."""
+    rotation = _normalised(group, named(group, ROTATION, "QUATERNION"))
+    sizes = [size.apply("EXPONENT") for size in named(group, LOG_SCALE, "FLOAT_VECTOR").parts()]
+    slopes = [s.apply("MAXIMUM", -_MOST_SLOPE).apply("MINIMUM", _MOST_SLOPE) for s in seen.slopes]
+    xx, xy, yy = None, None, None
+    for axis, size in enumerate(sizes):
+        unit = [0.0, 0.0, 0.0]
+        unit[axis] = 1.0
+        own = rotated(group, vector_of(group, *unit), rotation) * size
+        inward = own.dot(seen.forward)
+        x, y = own.dot(seen.right) - slopes[0] * inward, own.dot(seen.up) - slopes[1] * inward
+        xx = x * x if xx is None else xx + x * x
+        xy = x * y if xy is None else xy + x * y
+        yy = y * y if yy is None else yy + y * y
+    if xx is None or xy is None or yy is None:
+        raise RuntimeError("expected a splat to have axes")
+    pixel = seen.pixel
+    blur = pixel * pixel * Field(group, source.outputs[BLUR])
+    half, middle = (xx - yy) * 0.5, (xx + yy) * 0.5 + blur
+    spread = (half * half + xy * xy).apply("SQRT")
+    angle = (xy * 2.0).apply("ARCTAN2", xx - yy) * 0.5
+    return angle, (middle + spread).apply("SQRT"), (middle - spread).apply("MAXIMUM", 0.0).apply("SQRT")
+
+
+def _normalised(group: Any, quaternion: Field) -> Any:
+    """The socket of the rotation: files hold quaternions of any length."""
+    apart = group.nodes.new("FunctionNodeRotationToQuaternion")
+    together = group.nodes.new("FunctionNodeQuaternionToRotation")
+    feed(group, apart.inputs[0], quaternion)
+    for name in "WXYZ":
+        group.links.new(apart.outputs[name], together.inputs[name])
+    return together.outputs[0]
 
 
 def _square(group: Any) -> Any:
@@ -70,19 +190,29 @@ def _square(group: Any) -> Any:
         grid.inputs[name].default_value = value
     position = group.nodes.new("GeometryNodeInputPosition")
     store = group.nodes.new("GeometryNodeStoreNamedAttribute")
-    store.data_type = "FLOAT_VECTOR"
-    store.domain = "POINT"
+    store.data_type, store.domain = "FLOAT_VECTOR", "POINT"
     store.inputs["Name"].default_value = "falloff"
     group.links.new(grid.outputs["Mesh"], store.inputs["Geometry"])
-    group.links.new(position.outputs[0], next(s for s in store.inputs if s.name == "Value" and s.enabled))
-    for column, node in enumerate((position, grid, store)):
-        node.location = (column * 190.0, -250.0)
+    group.links.new(position.outputs[0], _value_of(store))
     return store
 
 
-def _named(group: Any, name: str, kind: str) -> Any:
-    """A node that reads the points' attribute ``name``."""
-    node = group.nodes.new("GeometryNodeInputNamedAttribute")
-    node.data_type = kind
+def _store(group: Any, geometry: Any, name: str, kind: str, value: Field) -> Any:
+    """Store a field as an attribute of the points; the geometry's socket."""
+    node = group.nodes.new("GeometryNodeStoreNamedAttribute")
+    node.data_type, node.domain = kind, "POINT"
     node.inputs["Name"].default_value = name
-    return node
+    group.links.new(geometry, node.inputs["Geometry"])
+    feed(group, _value_of(node), value)
+    return node.outputs["Geometry"]
+
+
+def _value_of(node: Any) -> Any:
+    """The input *Value* of the type that is chosen; older versions have one of each type."""
+    return next(s for s in node.inputs if s.name == "Value" and s.enabled)
+
+
+def _arrange(group: Any) -> None:
+    """Lay the nodes out in columns, in the order in which they were made."""
+    for place, node in enumerate(group.nodes):
+        node.location = (place // 12 * 190.0, -(place % 12) * 170.0)

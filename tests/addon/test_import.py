@@ -94,21 +94,6 @@ def test_points_are_a_native_cloud_with_colours_and_radii(imported, job):
     assert (np.rint(colours[:, :3] * 255).astype(np.uint8) == job.point_colours).all()
 
 
-def test_splats_become_one_square_each(scene, job):
-    import bpy
-
-    job.write_splats(np.array([[0.1, 0.2, 0.3], [1, 1, 1.0]]), np.full((2, 3), 0.5), (0.2, 0.01, 0.1))
-    item = by_kind(scene, run_import(job))["splats"][0]
-    item.hide_viewport = False
-    bpy.context.view_layer.update()
-    drawn = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-    positions = np.array([v.co for v in drawn.vertices]).reshape(2, 4, 3)
-    half = np.ptp(positions, axis=1) / 2
-    assert np.allclose(half, [[0.6, 0.0, 0.3]] * 2, atol=1e-5), "three standard deviations each way"
-    assert np.allclose(positions.mean(axis=1), [[0.1, 0.2, 0.3], [1, 1, 1]], atol=1e-5)
-    assert {"falloff", "opacity", "Col"} <= {a.name for a in drawn.attributes}
-
-
 def test_cameras_reproject_to_a_tenth_of_a_pixel(imported, job, scene):
     import bpy
     from bpy_extras.object_utils import world_to_camera_view

@@ -92,25 +92,6 @@ class TestAxes:
         assert min(lens.aspect_x, lens.aspect_y) == 1.0
         assert np.isclose(lens.aspect_y / lens.aspect_x, fx / fy)
 
-    @pytest.mark.parametrize("count", [0, 1, 2, 301])
-    def test_discs_keep_the_covariance_and_have_their_least_axis_last(self, count):
-        rng = np.random.default_rng(count)
-        quaternions, scales = rng.normal(size=(count, 4)) * 3, rng.uniform(0.1, 2, (count, 3))
-        turned, extents = axes.disc_from_gaussian(quaternions, scales)
-        assert (extents.argmin(axis=1) == 2).all()
-        for q, s, t, e in zip(quaternions, scales, turned, extents, strict=True):
-            before, after = rotation(q / np.linalg.norm(q)), rotation(t)
-            assert np.isclose(np.linalg.det(after), 1)
-            assert np.allclose(before @ np.diag(s**2) @ before.T, after @ np.diag(e**2) @ after.T)
-
-    def test_a_zero_quaternion_becomes_no_rotation(self):
-        turned, _ = axes.disc_from_gaussian(np.zeros((1, 4)), np.array([[2.0, 3.0, 1.0]]))
-        assert turned.tolist() == [[1, 0, 0, 0]]
-
-    def test_srgb_follows_the_standard(self):
-        known = axes.linear_from_srgb(np.array([-1.0, 0.0, 0.04, 0.5, 1.0, 2.0]))
-        assert np.allclose(known, [0, 0, 0.04 / 12.92, 0.21404114, 1, 1])
-
 
 class TestResult:
     def test_names_kinds_and_unit(self, job):
