@@ -145,6 +145,13 @@ def load(name: str) -> Engine:
     return engine
 
 
+def clicker(name: str, device: str, model: str = "auto") -> Clicks:
+    """What answers clicks for engine ``name``: SAM 2 itself, or the cut by colours for all others."""
+    module: Any = importlib.import_module(".sam2.engine" if name == "sam2" else ".clicks", __package__)
+    clicks: Clicks = module.Clicker(device, model)
+    return clicks
+
+
 def missing(name: str) -> str:
     """What keeps engine ``name`` from running here; "" where nothing does."""
     if name not in MODULES:

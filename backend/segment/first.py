@@ -47,17 +47,22 @@ class Candidate:
 
 
 def first_mask(
-    image: np.ndarray, marks: Marks, border_counts: np.ndarray | None, smoothness: float
+    image: np.ndarray,
+    marks: Marks,
+    border_counts: np.ndarray | None,
+    smoothness: float,
+    seeds: tuple[float, ...] = _SEEDS,
 ) -> Candidate | None:
     """Best mask of the marked object on ``image`` (h, w, 3) uint8 of side ``SIDE``; None if every cut is empty.
 
-    ``border_counts``: histogram of all frames' borders (see ``colour.histogram``), or None.
+    ``border_counts``: histogram of all frames' borders (see ``colour.histogram``), or None. ``seeds``: fewer of them
+    are faster, for a click that only corrects.
     """
     indices = colour.colour_indices(image)
     weight = contrast_weights(image, smoothness)
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     best = None
-    for window, seed in _windows(marks):
+    for window, seed in _windows(marks, seeds):
         candidate = _grow(indices, weight, marks, window, seed, border_counts)
         if candidate is None:
             continue
@@ -100,7 +105,7 @@ def fit(mask: np.ndarray, ratios: np.ndarray, lab: np.ndarray) -> float:
     return contrast * separation**4 * (1 - border) ** 2 * float(np.exp(-0.5 * unusual**2))
 
 
-def _windows(marks: Marks) -> list[tuple[np.ndarray, np.ndarray]]:
+def _windows(marks: Marks, seeds: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs of a window (h, w) bool and first weights of the object's colours (h, w) float32 in it."""
     height, width = marks.inside.shape
     y, x = np.mgrid[:height, :width] + 0.5
@@ -121,7 +126,7 @@ def _windows(marks: Marks) -> list[tuple[np.ndarray, np.ndarray]]:
         window &= (y > rows.min() - reach) & (y < rows.max() + 1 + reach)
         if (~window).sum() < 0.05 * window.size:
             continue
-        for share in _SEEDS:
+        for share in seeds:
             seed = np.exp(-0.5 * (distance / max(share * reach, 2.0)) ** 2).astype(np.float32)
             pairs.append((window, seed * window))
     return pairs
