@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     command("doctor", "say whether this machine can run jobs")
     serve = command("serve", "answer JSON-RPC on standard input and output (for Blender)")
     serve.add_argument("--idle", type=float, default=1800.0, metavar="SECONDS", help="end after so long without work")
+    command("mask-session", "answer mask requests on standard input (used by serve)")
     command("worker", "run one job handed over on standard input (used by the others)")
     return top
 
@@ -236,6 +237,12 @@ def _worker(_: argparse.Namespace) -> int:
     return worker.main()
 
 
+def _mask_session(_: argparse.Namespace) -> int:
+    from .mask_session import process
+
+    return process.main()
+
+
 COMMANDS = {
     "run": _run,
     "masks": _masks,
@@ -246,6 +253,7 @@ COMMANDS = {
     "doctor": _doctor,
     "serve": _serve,
     "worker": _worker,
+    "mask-session": _mask_session,
 }
 
 

@@ -25,6 +25,7 @@ from typing import Any
 from ..protocol import ERRORS, FINAL_EVENTS, REQUESTS, VERSION, Event, JobSpec, from_dict, to_dict
 from . import device, jobs, stdio
 from .errors import PipelineError
+from .mask_session.host import Host
 from .result import product_version
 
 IDLE_SECONDS = 1800.0
@@ -72,6 +73,9 @@ class Service:
         self._closing = False
         self._greeted = False
         self._slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures")
+        self._masks = Host()
+        # One thread of its own: requests of a mask session are answered in order, and it may load a model first.
+        self._mask_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="masks")
         self._pending = 0
         self._runner = threading.Thread(target=self._run_jobs, name="jobs")
 
@@ -106,6 +110,8 @@ class Service:
                 job.cancel.set()
             self._changed.notify_all()
         self._slow.shutdown(wait=False, cancel_futures=True)
+        self._masks.end()
+        self._mask_thread.shutdown(wait=True, cancel_futures=True)
         self._runner.join()
 
     def _busy(self) -> bool:
@@ -121,10 +127,11 @@ class Service:
             number, method, params = parse(line)
             if not self._greeted and method != "hello":
                 raise RequestError(INVALID_REQUEST, "expected 'hello' as the first request")
-            if method in {"inspect", "preview", "convert", "doctor"}:
+            pool = self._mask_thread if method.startswith("masks_") else self._slow
+            if method in {"inspect", "preview", "convert", "doctor"} or pool is self._mask_thread:
                 with self._changed:
                     self._pending += 1
-                self._slow.submit(self._answer_slowly, number, method, params)
+                pool.submit(self._answer_slowly, number, method, params)
                 return
         except RequestError as error:
             self._refuse(number, error)
@@ -220,6 +227,32 @@ class Service:
 
         return {"checks": doctor.checks()}
 
+    def _on_masks_open(
+        self, capture: str, folder: str, engine: str = "auto", model: str = "auto", device: str = "auto",
+        max_side: int = 1280,
+    ) -> dict[str, Any]:  # fmt: skip
+        chosen = _device(device).device
+        params = {"capture": capture, "folder": folder, "engine": engine, "model": model, "device": chosen}
+        return self._masks.ask("masks_open", {**params, "max_side": max_side})
+
+    def _on_masks_prompt(self, session: str, frame: str, prompts: list[dict[str, Any]]) -> dict[str, Any]:
+        return self._masks.ask("masks_prompt", {"session": session, "frame": frame, "prompts": prompts})
+
+    def _on_masks_undo(self, session: str, frame: str) -> dict[str, Any]:
+        return self._masks.ask("masks_undo", {"session": session, "frame": frame})
+
+    def _on_masks_propagate(self, session: str) -> dict[str, Any]:
+        return self._masks.ask("masks_propagate", {"session": session})
+
+    def _on_masks_state(self, session: str) -> dict[str, Any]:
+        return self._masks.ask("masks_state", {"session": session})
+
+    def _on_masks_stop(self, session: str) -> dict[str, Any]:
+        return self._masks.ask("masks_stop", {"session": session})
+
+    def _on_masks_close(self, session: str) -> dict[str, Any]:
+        return self._masks.ask("masks_close", {"session": session})
+
     def _on_shutdown(self) -> dict[str, Any]:
         self._closing = True
         return {}
@@ -274,6 +307,11 @@ class Service:
 
     def _teller(self, job: Job) -> Callable[[Event], None]:
         return lambda event: self._tell(job, event)
+
+
+def _device(wanted: str) -> Any:
+    """``device.choose``, where a parameter is called ``device`` as well."""
+    return device.choose(wanted)
 
 
 def parse(line: str) -> tuple[Any, str, dict[str, Any]]:

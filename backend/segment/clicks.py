@@ -81,7 +81,7 @@ class Clicker:
         """The mask ``before`` with the last prompt's part added or taken away, cut anew at working size."""
         shape = known.working.shape[:2]
         mask = cv2.resize(before.mask, shape[::-1], interpolation=cv2.INTER_AREA)
-        marks = _all_marks(picture, prompts, shape)
+        marks = _painted(picture, prompts, shape)
         adds = last.get("label", 1) == 1
         drawn = drawn_marks(picture, [{**last, "label": 1}], shape).inside
         held = float((mask[drawn] > 0.5).mean())
@@ -91,15 +91,20 @@ class Clicker:
         mask = np.where(drawn, np.float32(adds), mask).astype(np.float32)
         if not (mask > 0.5).any():
             return mask
-        return refine(known.working, mask, marks, known.borders, _SMOOTHNESS)
+        cut = refine(known.working, mask, marks, known.borders, _SMOOTHNESS)
+        # Small holes and specks are tidied away by the cut; those that the user has marked stay.
+        cut[marks.inside], cut[marks.outside] = 1, 0
+        return cut
 
     def _region(
         self, picture: Picture, known: _Known, prompts: list[dict[str, Any]], last: dict[str, Any]
     ) -> np.ndarray:
         """What a single click means by itself, (h, w) float32 at working size, kept off the marks of the other kind."""
-        other = [p for p in prompts if p.get("label", 1) != last.get("label", 1) and p["type"] != "box"]
-        opposite = [{**p, "label": 0} for p in other]
-        marks = drawn_marks(picture, [{**last, "label": 1}, *opposite], known.small.shape[:2])
+        marks = _painted(picture, [*prompts, last], known.small.shape[:2])
+        if last.get("label", 1) == 0:
+            marks = Marks(inside=marks.outside, outside=marks.inside)
+        own = drawn_marks(picture, [{**last, "label": 1}], known.small.shape[:2]).inside
+        marks = Marks(inside=own, outside=marks.outside)
         best = first.first_mask(known.small, marks, None, _SMOOTHNESS, _QUICK_SEEDS)
         shape = known.working.shape[:2]
         if best is None:
@@ -113,13 +118,19 @@ def _near(drawn: np.ndarray, area: float) -> np.ndarray:
     return (distance < max(_REACH * np.sqrt(area), 8.0)).astype(np.float32)
 
 
-def _all_marks(picture: Picture, prompts: list[dict[str, Any]], shape: tuple[int, int]) -> Marks:
-    """All marks but the box, which only began it; marks beside the object alone are fine where there is a mask."""
-    strokes = [p for p in prompts if p["type"] != "box"]
-    if any(p.get("label", 1) == 1 for p in strokes):
-        return drawn_marks(picture, strokes, shape)
-    marks = drawn_marks(picture, [{**p, "label": 1} for p in strokes], shape)
-    return Marks(inside=marks.outside, outside=marks.inside)
+def _painted(picture: Picture, prompts: list[dict[str, Any]], shape: tuple[int, int]) -> Marks:
+    """Marks of clicks and strokes at ``shape`` (h, w), painted one after the other: the last one wins. Boxes only began
+    the mask and hold it no more.
+    """
+    marks = Marks(inside=np.zeros(shape, bool), outside=np.zeros(shape, bool))
+    for prompt in prompts:
+        if prompt["type"] == "box":
+            continue
+        drawn = drawn_marks(picture, [{**prompt, "label": 1}], shape).inside
+        wins, loses = (marks.inside, marks.outside) if prompt.get("label", 1) == 1 else (marks.outside, marks.inside)
+        wins |= drawn
+        loses &= ~drawn
+    return marks
 
 
 def _settled(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
