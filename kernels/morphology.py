@@ -3,9 +3,9 @@
 
 Notation: ``mask`` (H, W) uint8; ``radius`` in pixels, the disc holds offsets with dx^2 + dy^2 <= radius^2. Pixels
 beyond the border do not count. Method: the disc is a pile of rows. Widening a maximum by a pixel at either end turns
-that over a row into that over a longer one, and so the pile is gone through from its middle row outwards: take it, widen
-by what it is longer than the next, take the maximum with the two rows next to it, and so on. All steps are maxima of
-whole rows, which run in vectors and in the first cache, and their number grows with the radius, not with its square.
+that over a row into that over a longer one, and so the pile is gone through from the middle outwards: take that row,
+widen by what it is longer than the next, take the maximum with the two rows next to it, and so on. All steps are maxima
+of whole rows, which run in vectors and in the first cache, and their number grows with the radius, not its square.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("masks_refined.smoothness", 2.0, "", "price of a pixel of contour; more makes smoother masks", (0.1, 20)),
     _option("masks_refined.rounds", (2, 3, 3), "rounds", "times all masks are made to agree; 0 only warps", (0, 10)),
     _option("masks_refined.voxels", (96, 128, 192), "voxels", "longest edge of the common hull", (32, 512)),
+    _option("masks_refined.soft_px", 1.5, "px", "reach of the soft edge; wider for hair, 0: none", (0, 32)),
     _option("surface.resolution", (112, 176, 256), "voxels", "voxels along the object's longest side", (32, 512)),
     _option("surface.doubt", 0.04, "", "share of the masks' weight the others may overrule; 0: strict hull", (0, 0.5)),
     _option("surface.margin", 0.03, "diagonals", "how deep a mask must contradict the others", (0.005, 0.2)),

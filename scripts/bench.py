@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print where time goes: ``bench.py job JOB``, ``kernels [--size WIDTH HEIGHT]``, ``splats`` or ``gpu [--data DATA]``.
+"""Print where time goes: ``bench.py job JOB``, ``kernels [--size WIDTH HEIGHT]``, ``rgba [--sizes 2 12 48]``,
+``splats``, ``cameras [NAME ...] [--growth]`` or ``gpu [--data DATA]``.
 
 Run it with the backend's Python. On a shared machine seconds say little: the ratios within one run do.
 """
@@ -46,6 +47,21 @@ def kernel_table(size: tuple[int, int]) -> None:
     print("of floor: time over that of moving its bytes once; twin, library: their time over the kernel's")
 
 
+def rgba_table(sizes: list[int]) -> None:
+    """The RGBA kernels and the whole cutout against the memory's speed and against other ways to do the same."""
+    from _bench import rgba
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"median of {rgba.ROUNDS} interleaved rounds; load {load:.1f} on {os.cpu_count()} cores")
+    names = ("floor", "C++", "OpenCV", "Pillow", "NumPy")
+    print(f"{'MP':>3} {'task':<32}{'ms':>9}" + "".join(f"{name:>9}" for name in names))
+    for size in sizes:
+        for row in rgba.rows(size):
+            cells = (f"{row.ratios[name]:>9.2f}" if name in row.ratios else f"{'-':>9}" for name in names)
+            print(f"{size:>3} {row.task:<32}{row.milliseconds:>9.2f}" + "".join(cells), flush=True)
+    print("floor: time of the best stream with as many reads and writes over ours; others: their time over ours")
+
+
 def splats_table() -> None:
     """The splatting kernels and a whole training step, for three numbers of Gaussians at two sizes."""
     import numba
@@ -78,21 +94,40 @@ def main() -> int:
     job.add_argument("folder", type=Path)
     kernels = kinds.add_parser("kernels", help="kernels against numpy and OpenCV")
     kernels.add_argument("--size", type=int, nargs=2, default=(1600, 1200), metavar=("WIDTH", "HEIGHT"))
+    rgba = kinds.add_parser("rgba", help="cutouts against the memory's speed, C++, OpenCV, Pillow and NumPy")
+    rgba.add_argument("--sizes", type=int, nargs="+", default=[2, 12, 48], choices=[2, 12, 48], metavar="MEGAPIXELS")
     kinds.add_parser("splats", help="splatting kernels and a whole training step")
     gpu = kinds.add_parser("gpu", help="gsplat against our rasteriser, and training on CUDA")
     gpu.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
+    cameras = kinds.add_parser("cameras", help="our cameras against plain pycolmap, and how time grows with frames")
+    cameras.add_argument("names", nargs="*", default=["fox", "temple_ring", "rendered_duck"], help="captures")
+    cameras.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
+    cameras.add_argument("--growth", action="store_true", help="also 50 to 400 frames")
+    imports = kinds.add_parser("import", help="a million splats into Blender, against its own PLY import")
+    imports.add_argument("--count", type=int, default=1_000_000)
+    imports.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
-    if args.kind in {"splats", "gpu"}:
+    if args.kind in {"splats", "gpu", "rgba"}:
         from turnaround.backend import compile_cache
 
         compile_cache.use()  # before numba is imported: as a job runs, with threads that sleep while they wait
     if args.kind == "splats":
         splats_table()
+    elif args.kind == "rgba":
+        rgba_table(args.sizes)
     elif args.kind == "gpu":
         from _bench import curves
         from _bench import gpu as cuda
 
         return cuda.measure(args.data or curves.data_folder())
+    elif args.kind == "cameras":
+        from _bench import cameras as structure
+
+        return structure.measure(args.data or structure.data_folder(), args.names, args.growth)
+    elif args.kind == "import":
+        from _bench import blender_import
+
+        return blender_import.measure(args.count, args.repeats)
     elif args.kind == "job":
         job_table(args.folder)
     else:

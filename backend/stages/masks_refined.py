@@ -17,11 +17,12 @@ from ..records import Camera, Cameras, Mask, Masks
 from ..segment.agreement import agree
 from ..segment.carry import Carried
 from ..segment.many import side_by_side
+from ..segment.matte import soften
 from ..segment.settle import enlarge
 from ..stage import Context
 
 NAME = "masks_refined"
-VERSION = 1
+VERSION = 2
 INPUTS = ("frames", "masks", "cameras")
 OUTPUTS = ("masks.json",)
 SPEC = ()
@@ -41,6 +42,8 @@ class Options:
     """Times the masks are made to agree, 0 to 10; 0 only warps them."""
     voxels: int = 128
     """Voxels along the longest edge of the common hull, 32 to 512."""
+    soft_px: float = 1.5
+    """Half the width of the band at the rim, pixels, that gets a soft edge, 0 to 32; wider for hair, 0 for none."""
 
 
 def run(context: Context) -> None:
@@ -58,6 +61,8 @@ def run(context: Context) -> None:
     def write(i: int) -> Mask:
         mask, confidence, method = warped[i]
         name = usable[i].name
+        if before.method not in _TRUSTED and method not in _TRUSTED:
+            mask = soften(read_rgb(context.folder("cameras") / usable[i].image), mask, context.options.soft_px)
         write_image(context.output / f"{name}.png", mask)
         area = round(float((mask > 127).mean()), 6)
         return Mask(name=name, image=f"{name}.png", confidence=round(confidence, 4), method=method, area=area)
