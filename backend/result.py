@@ -47,6 +47,7 @@ def gather(workspace: Workspace, spec: JobSpec, recipe: tuple[str, ...], current
         "recipe": list(recipe),
         **_unit(workspace, stamps),
         "artefacts": _artefacts(stamps),
+        "capture_report": stamps.get("cameras", {}).get("details", {}).get("capture_report"),
         "metrics": metrics,
         "methods": {name: stamp.get("method", "") for name, stamp in stamps.items()},
         "fallbacks": [f for s in stamps.values() for f in s.get("fallbacks", [])],

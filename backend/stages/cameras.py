@@ -16,6 +16,7 @@ import numpy as np
 from ..camera_files import read_cameras
 from ..lens import Scene
 from ..records import Cameras, Frame, Frames, Masks
+from ..report import artefact, write_report
 from ..sfm.alignment import align
 from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, write_points
 from ..sfm.estimate import Estimator, Settings
@@ -29,7 +30,7 @@ from ..stage import Context
 NAME = "cameras"
 VERSION = 3
 INPUTS = ("frames", "masks")
-OUTPUTS = ("cameras.json", "images", "points.ply", "sparse")
+OUTPUTS = ("cameras.json", "images", "points.ply", "sparse", "capture_report.html")
 SPEC = ("cameras", "hold_out", "deterministic", "seed")
 FEWEST = 3
 """Least frames with a camera that make a scan."""
@@ -88,6 +89,10 @@ def run(context: Context) -> None:
         "box_from": alignment.box_from,
         "ground_from": alignment.ground_from,
         "points": len(scene.points),
+        "capture_report": write_report(
+            context.folder("frames"), context.output, Path(context.spec.capture).resolve().name
+        ),
+        "artefacts": [artefact(context.workspace.folder(NAME).name)],
     }
 
 

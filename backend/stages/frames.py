@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...protocol import JobSpec
+from ...protocol import Artefact, JobSpec
 from .. import copies, images, photo, refusals, sources
 from ..figures import figures
 from ..records import Frame, Frames
@@ -80,13 +80,17 @@ def run(context: Context) -> None:
 
 def _from_video(context: Context, film: Path) -> None:
     """Frames of a video."""
-    from ..video.keyframes import frames_of_video
+    from ..video.keyframes import SHEET, frames_of_video
 
     frames = frames_of_video(context, film)
     frames.save(context.output)
     context.facts.method = "video"
     context.facts.metrics["frames_used"] = len(frames.frames)
     context.facts.details["dropped"] = len(frames.video["looks"]) - len(frames.frames)
+    sheet = f"{context.workspace.folder(NAME).name}/{SHEET}"
+    context.facts.details["artefacts"] = [
+        asdict(Artefact(kind="report", path=sheet, axes="image", unit="pixels", count=1))
+    ]
     context.progress(1.0, f"{len(frames.frames)} frames")
 
 
