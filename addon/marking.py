@@ -7,6 +7,7 @@ of the full-size photo, origin at the top left; the image editor's own coordinat
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 PREVIEW_SIDE = 2048
 FRAME, SIZE = "turnaround_preview_of", "turnaround_source_size"
 _DRAG_PIXELS = 8
-_HINT = "Click: the object    Ctrl-click: not the object    Drag: a box around it    Enter: done"
+_HINT = "Click: the object    Ctrl- or Alt-click: not the object    Drag: a box, or a brush stroke    Enter: done"
 _marking: Any = None
 
 
@@ -35,7 +36,7 @@ def is_marking() -> bool:
 
 
 class TURNAROUND_OT_add_prompt(bpy.types.Operator):  # noqa: N801 - Blender's naming rule
-    """Add a point or a box to a photo, in pixels of the upright, full-size photo"""
+    """Add a point, a box or a stroke to a photo, in pixels of the upright, full-size photo"""
 
     bl_idname = "turnaround.add_point"
     bl_label = "Add Prompt"
@@ -53,6 +54,12 @@ class TURNAROUND_OT_add_prompt(bpy.types.Operator):  # noqa: N801 - Blender's na
     box: bpy.props.FloatVectorProperty(  # type: ignore[valid-type]
         name="Box", description="x0, y0, x1, y1 instead of a point", size=4, options={"SKIP_SAVE"}
     )
+    path: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Stroke", description="JSON, [[x, y], ...]: a brush stroke instead of a point", options={"SKIP_SAVE"}
+    )
+    radius: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Radius", description="Half the stroke's width", default=10.0, min=0.5, options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Add the prompt to the scene's list."""
@@ -63,7 +70,11 @@ class TURNAROUND_OT_add_prompt(bpy.types.Operator):  # noqa: N801 - Blender's na
             return {"CANCELLED"}
         prompt = settings.prompts.add()
         prompt.frame = frame
-        if any(self.box):
+        if self.path:
+            prompt.kind, prompt.path, prompt.radius = "stroke", self.path, self.radius
+            start = json.loads(self.path)[0]
+            prompt.area, prompt.is_object = (start[0], start[1], 0.0, 0.0), bool(self.label)
+        elif any(self.box):
             prompt.kind, prompt.area = "box", self.box
         else:
             prompt.kind, prompt.area, prompt.is_object = "point", (self.x, self.y, 0.0, 0.0), bool(self.label)
@@ -139,10 +150,9 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         self.area: Any = None
         self.press: Any = None
         self.problem = ""
-        self.frame = settings_of(context).shown_frame
-        runtime.session().call("preview", self._request(context), self._answered)
+        self.stroke: list[tuple[float, float]] = []
+        self._turn_to(context, settings_of(context).shown_frame)
         runtime.listen()
-        self.answer: dict[str, Any] | None = None
         self.timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
         _marking = self
@@ -155,20 +165,26 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
             return self._end(context)
         if self.over or not self._still_shown(context):
             return self._end(context, finished=True)
-        if self.area is None:
-            if self.answer is not None:
-                self._show(context, load_preview(self.frame, self.answer))
+        if self.frame != settings_of(context).shown_frame and not self.stroke:
+            self._turn_to(context, settings_of(context).shown_frame)
+        if self.answer is not None:
+            image, self.answer = load_preview(self.frame, self.answer), None
+            self._show(context, image)
+        if self.area is None or self.waiting:
             return {"PASS_THROUGH"}
         region = self._region_under(event)
         if event.type in {"RET", "NUMPAD_ENTER", "ESC"} and event.value == "PRESS" and region is not None:
             return self._end(context, finished=True)
+        if event.type == "MOUSEMOVE" and self.press is not None:
+            self.stroke.append((event.mouse_x, event.mouse_y))
         if event.type != "LEFTMOUSE":
             return {"PASS_THROUGH"}
         if event.value == "PRESS" and region is not None:
             self.press = (event.mouse_x, event.mouse_y)
+            self.stroke = [self.press]
             return {"RUNNING_MODAL"}
         if event.value == "RELEASE" and self.press is not None:
-            self._released(event)
+            self._released(context, event)
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"} if self.press is None else {"RUNNING_MODAL"}
 
@@ -187,21 +203,37 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
             "folder": folder,
         }
 
+    def _turn_to(self, context: Any, frame: str) -> None:
+        """Ask for another photo; clicks count again once it is there."""
+        self.frame, self.waiting = frame, True
+        self.answer: dict[str, Any] | None = None
+        self.press = None
+
+        def answered(result: dict[str, Any] | None, problem: Problem | None) -> None:
+            if self.frame == frame:
+                self._answered(result, problem)
+
+        runtime.session().call("preview", self._request(context), answered)
+        runtime.listen()
+
     def _answered(self, result: dict[str, Any] | None, problem: Problem | None) -> None:
         """The backend has made the preview, or has not."""
-        self.answer = result
+        self.answer, self.waiting = result, False
         if problem is not None:
             self.problem = f"{problem.message} {problem.hint}".strip()
 
     def _show(self, context: Any, image: bpy.types.Image) -> None:
         """Put the photo into an image editor: one that is there, or half of the 3D view."""
-        self.area = image_area(context)
+        first = self.area is None
+        self.area = self.area or image_area(context)
         if self.area is None:
             self.problem = "There is no room for an image editor in this window."
             return
         self.area.spaces.active.image = image
         self.area.header_text_set(_HINT)
         region = next(r for r in self.area.regions if r.type == "WINDOW")
+        if not first:
+            return  # the next photo is looked at where this one was
         with context.temp_override(area=self.area, region=region):
             bpy.ops.image.view_all(fit_view=True)
         # A step of its own: undoing the first prompt would otherwise take the photo away as well.
@@ -215,7 +247,7 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         if not any(area == self.area for area in window.screen.areas) or self.area.type != "IMAGE_EDITOR":
             return False
         image = self.area.spaces.active.image
-        return image is not None and image.get(FRAME) == self.frame
+        return image is not None and (self.waiting or self.answer is not None or image.get(FRAME) == self.frame)
 
     def _region_under(self, event: Any) -> Any:
         """The image editor's main region where the pointer is over it, not over its header or side bars."""
@@ -228,9 +260,12 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
                 hit = region if hit is None or region.type != "WINDOW" else hit
         return hit if hit is not None and hit.type == "WINDOW" else None
 
-    def _released(self, event: Any) -> None:
-        """A short way is a click, a long one a box."""
+    def _released(self, context: Any, event: Any) -> None:
+        """A short way is a click, a long one a box, or a stroke where the brush is in hand."""
         ops: Any = bpy.ops
+        if settings_of(context).tool == "brush":
+            self._painted(context, event)
+            return
         (x0, y0), self.press = self.press, None
         region = next(r for r in self.area.regions if r.type == "WINDOW")
         image = self.area.spaces.active.image
@@ -245,6 +280,26 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
             box = (min(start[0], end[0]), min(start[1], end[1]), max(start[0], end[0]), max(start[1], end[1]))
             if box[0] < box[2] and box[1] < box[3]:
                 ops.turnaround.add_point("EXEC_DEFAULT", True, frame=self.frame, box=box)
+        runtime.redraw()
+
+    def _painted(self, context: Any, event: Any) -> None:
+        """Add the stroke; its width on the screen becomes pixels of the photo."""
+        ops: Any = bpy.ops
+        region = next(r for r in self.area.regions if r.type == "WINDOW")
+        image = self.area.spaces.active.image
+        self.press = None
+        places, self.stroke = [*self.stroke, (event.mouse_x, event.mouse_y)], []
+
+        def on_photo(x: float, y: float) -> tuple[float, float]:
+            return source_pixel(image, *region.view2d.region_to_view(x - region.x, y - region.y))
+
+        radius = settings_of(context).brush
+        (x0, _), (x1, _) = on_photo(0, 0), on_photo(radius, 0)
+        path = thinned([clamped(image, on_photo(*place)) for place in places], abs(x1 - x0) / 4)
+        label = int(not (event.ctrl or event.alt))
+        ops.turnaround.add_point(
+            "EXEC_DEFAULT", True, frame=self.frame, path=json.dumps(path), radius=max(abs(x1 - x0), 0.5), label=label
+        )
         runtime.redraw()
 
     def _end(self, context: Any, finished: bool = False) -> set[OperatorReturnItems]:
@@ -271,6 +326,17 @@ def load_preview(frame: str, answer: dict[str, Any]) -> bpy.types.Image:
     image[FRAME] = frame
     image[SIZE] = [int(answer["source_width"]), int(answer["source_height"])]
     return image
+
+
+def thinned(path: list[tuple[float, float]], least: float) -> list[list[float]]:
+    """The points of a stroke that are at least ``least`` pixels apart, and its last one."""
+    kept = [path[0]]
+    for point in path[1:]:
+        if (point[0] - kept[-1][0]) ** 2 + (point[1] - kept[-1][1]) ** 2 >= least**2:
+            kept.append(point)
+    if kept[-1] != path[-1]:
+        kept.append(path[-1])
+    return [[round(x, 2), round(y, 2)] for x, y in kept]
 
 
 def source_pixel(image: Any, u: float, v: float) -> tuple[float, float]:

@@ -7,6 +7,7 @@ Prompts are in pixels of the upright, full-size photo, origin at the top left co
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,34 @@ def _offer_photos(settings: Any, context: Any, text: str) -> list[str]:
     return photos_in(settings.capture_path)
 
 
+def _position(settings: Any) -> int:
+    """Number of the photo shown, from 1."""
+    names = photos_in(settings.capture_path)
+    return names.index(settings.shown_frame) + 1 if settings.shown_frame in names else 1
+
+
+def _go_to(settings: Any, value: int) -> None:
+    """Show another photo."""
+    if names := photos_in(settings.capture_path):
+        settings.frame = names[min(max(value, 1), len(names)) - 1]
+
+
 class TurnaroundPrompt(bpy.types.PropertyGroup):
-    """A point or a box on one photo. ``area`` is (x, y, x, y) for a box; a point uses its first two numbers."""
+    """A point, a box or a stroke on one photo. ``area`` is (x, y, x, y) for a box; a point uses its first two numbers; a
+    stroke's ``path`` is JSON, [[x, y], ...], and ``radius`` its half width.
+    """
 
     frame: bpy.props.StringProperty(name="Photo")  # type: ignore[valid-type]
     kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Kind", items=[("point", "Point", "A point"), ("box", "Box", "A box around the object")]
+        name="Kind",
+        items=[
+            ("point", "Point", "A point"),
+            ("box", "Box", "A box around the object"),
+            ("stroke", "Stroke", "A brush stroke"),
+        ],
     )
+    path: bpy.props.StringProperty(name="Path")  # type: ignore[valid-type]
+    radius: bpy.props.FloatProperty(name="Radius", default=10.0, min=0.5)  # type: ignore[valid-type]
     area: bpy.props.FloatVectorProperty(name="Pixels", size=4)  # type: ignore[valid-type]
     is_object: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Object", description="Whether this point lies on the object, or on what is not the object", default=True
@@ -70,6 +92,9 @@ class TurnaroundPrompt(bpy.types.PropertyGroup):
         x0, y0, x1, y1 = (round(float(v), 2) for v in self.area)
         if self.kind == "box":
             return {"type": "box", "xyxy": [x0, y0, x1, y1]}
+        if self.kind == "stroke":
+            radius, label = round(float(self.radius), 2), int(self.is_object)
+            return {"type": "stroke", "points": json.loads(self.path), "radius": radius, "label": label}
         return {"type": "point", "xy": [x0, y0], "label": int(self.is_object)}
 
 
@@ -89,6 +114,25 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     )
     prompts: bpy.props.CollectionProperty(type=TurnaroundPrompt)  # type: ignore[valid-type]
     active_prompt: bpy.props.IntProperty()  # type: ignore[valid-type]
+    tool: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Tool",
+        description="What the mouse does on the photo; Ctrl or Alt marks what is not the object",
+        items=[
+            ("click", "Click or Box", "Click on the object, or drag a box around it"),
+            ("brush", "Brush", "Paint over what belongs to the object"),
+        ],
+    )
+    brush: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Brush", description="Radius of the brush on the screen", default=12.0, min=1.0, max=200.0, subtype="PIXEL"
+    )
+    use_masks: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Use These Masks",
+        description="Give the job the masks seen here, instead of letting it make its own from the marks",
+    )
+    masks: bpy.props.StringProperty(name="Masks", subtype="DIR_PATH")  # type: ignore[valid-type]
+    position: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Photo", description="Which photo is shown", min=1, get=_position, set=_go_to
+    )
     preset: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Preset", description="How much work to spend", items=_preset_items(), default=PRESETS[0]
     )
@@ -156,7 +200,8 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
             job=self.own_job,
             preset=self.preset,
             device=machine.device if machine else "auto",
-            prompts=_by_frame(self.prompts),
+            prompts=_usable(_by_frame(self.prompts)),
+            masks=bpy.path.abspath(self.masks) if self.use_masks and self.masks else None,
             length=float(self.length) if self.use_length else None,
             length_of=self.length_of,
         )
@@ -170,6 +215,11 @@ def _by_frame(prompts: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
     for prompt in prompts:
         grouped.setdefault(prompt.frame, []).append(prompt.as_protocol())
     return grouped
+
+
+def _usable(prompts: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Photos on which something marks the object; marks beside it alone only correct a mask seen in Blender."""
+    return {frame: listed for frame, listed in prompts.items() if any(prompt.get("label", 1) == 1 for prompt in listed)}
 
 
 def settings_of(context: Any) -> Any:

@@ -7,6 +7,7 @@ header claims before any memory of the claimed size is taken, so a cut or lying 
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _TYPES = {
 }  # fmt: skip
 _HEADER_LIMIT = 1 << 16
 _END = b"end_header\n"
+_ROWS = 4096
+"""Rows turned into columns at once: a megabyte of splats, which stays in a core's cache."""
 
 
 @dataclass
@@ -75,6 +78,55 @@ def read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if vertices is None:
         raise ValueError(f"expected vertices in {path}, got none")
     return vertices, triangles
+
+
+def read_columns(path: Path, groups: list[tuple[str, ...]]) -> list[np.ndarray]:
+    """Float properties of the first element, ``vertex``, side by side: (N, len(names)) float32 for each of ``groups``.
+
+    Rows are read and turned into columns a piece at a time, which stays in a core's cache: the table itself never
+    stands in memory. Raises ``ValueError`` as ``read_ply`` does, and for a property that is missing or no float.
+    """
+    header = read_header(path)
+    vertex = header.elements[0] if header.elements else Element("", 0)
+    kinds = dict(vertex.scalars)
+    if vertex.name != "vertex" or vertex.lists or set(kinds.values()) != {"<f4"}:
+        raise ValueError(f"expected vertices of floats alone in {path}, got {vertex.name} of {set(kinds.values())}")
+    names = list(kinds)
+    if missing := [name for group in groups for name in group if name not in kinds]:
+        raise ValueError(f"expected the columns of splats in {path}, got none called {', '.join(missing)}")
+    claimed, available = vertex.count * 4 * len(names), path.stat().st_size - header.start
+    if claimed > available:
+        raise ValueError(f"expected {claimed} bytes after the header of {path}, got {available}")
+    found: list[np.ndarray] = [np.zeros((vertex.count, len(group)), np.float32) for group in groups]
+    places = [[names.index(name) for name in group] for group in groups]
+    piece: np.ndarray = np.zeros((_ROWS, len(names)), np.float32)
+    with path.open("rb", buffering=0) as file:
+        file.seek(header.start)
+        for start in range(0, vertex.count, _ROWS):
+            rows = piece[: min(_ROWS, vertex.count - start)]
+            _read_into(file, rows, path)
+            for target, place in zip(found, places, strict=True):
+                _turn(rows, place, target[start : start + len(rows)])
+    return found
+
+
+def _turn(rows: np.ndarray, place: list[int], target: np.ndarray) -> None:
+    """Copy columns ``place`` of ``rows``; neighbours in one go."""
+    if place == list(range(place[0], place[0] + len(place))):
+        target[:] = rows[:, place[0] : place[0] + len(place)]
+        return
+    for index, column in enumerate(place):
+        target[:, index] = rows[:, column]
+
+
+def _read_into(file: io.RawIOBase | io.FileIO, rows: np.ndarray, path: Path) -> None:
+    """Fill ``rows``; a raw file may give less than it is asked for."""
+    left = rows.data.cast("B")
+    while len(left):
+        got = file.readinto(left)
+        if not got:
+            raise ValueError(f"expected {len(left)} more bytes in {path}, which was cut while it was read")
+        left = left[got:]
 
 
 def columns(table: np.ndarray, names: tuple[str, ...], dtype: type = np.float32) -> np.ndarray:

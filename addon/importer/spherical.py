@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from .eye import Seen
-from .fields import Field, named, vector_of
+from .fields import Field, in_a_group, named, vector_of
 
 HARMONICS = tuple(f"sh_{k:02d}" for k in range(16))
 """Attributes of three numbers each, red, green and blue; a file of a lower degree has the first 1, 4 or 9."""
@@ -27,16 +27,23 @@ _C33 = 0.25 * math.sqrt(7.0 / math.pi)
 
 def colour(group: Any, source: Any, seen: Seen, dependent: str) -> Field:
     """The scene-linear colour of each splat; where the group's input ``dependent`` is off, that of no direction."""
+    given = {"direction": seen.direction, "dependent": Field(group, source.outputs[dependent])}
+    return in_a_group(group, "Turnaround Colour", given, _colour)["colour"]
+
+
+def _colour(group: Any, given: dict[str, Field]) -> dict[str, Field]:
+    """The nodes of ``colour``."""
     flat = named(group, HARMONICS[0], "FLOAT_VECTOR") * _C0 + 0.5
     full = flat
-    for name, weight in zip(HARMONICS[1:], basis(seen.direction), strict=True):
-        full = full + named(group, name, "FLOAT_VECTOR") * weight
+    for name, weight in zip(HARMONICS[1:], basis(given["direction"]), strict=True):
+        # A number fed to a vector's socket counts for all three.
+        full = named(group, name, "FLOAT_VECTOR").apply("MULTIPLY_ADD", weight, full)
     switch = group.nodes.new("GeometryNodeSwitch")
     switch.input_type = "VECTOR"
-    group.links.new(source.outputs[dependent], switch.inputs[0])
+    group.links.new(given["dependent"].socket, switch.inputs[0])
     group.links.new(flat.socket, switch.inputs[1])
     group.links.new(full.socket, switch.inputs[2])
-    return _linear(group, Field(group, switch.outputs[0], True).apply("MAXIMUM", 0.0))
+    return {"colour": _linear(group, Field(group, switch.outputs[0], True).apply("MAXIMUM", 0.0))}
 
 
 def basis(direction: Field) -> list[Field]:

@@ -29,7 +29,10 @@ def is_standard(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     vertex = next((e for e in header.elements if e.name == "vertex"), None)
-    return vertex is not None and not vertex.lists and {name for name, _ in vertex.scalars} >= set(REQUIRED)
+    if vertex is None or vertex is not header.elements[0] or vertex.lists:
+        return False
+    kinds = dict(vertex.scalars)
+    return set(kinds) >= set(REQUIRED) and set(kinds.values()) == {"<f4"}
 
 
 def stated_up(comments: list[str]) -> str:

@@ -19,13 +19,13 @@ import bpy
 
 from ..compat import choose, custom, new_geometry_nodes
 from . import eye, spherical
-from .fields import Field, feed, named, rotated, vector_of
+from .fields import Field, arrange, constant, feed, in_a_group, named, rotated, vector_of
 from .materials import COLOUR, LEAST_ALPHA, soft_splats
 
 ROTATION, LOG_SCALE, LOGIT, RANK = "rotation", "log_scale", "opacity_logit", "rank"
 VIEW_SHARE, RENDER_SHARE, BLUR, DEPENDENT = "Viewport Share", "Render Share", "Blur", "View-dependent Colour"
 _MARK = "turnaround_nodes"
-_VERSION = 2
+_VERSION = 3
 _MOST_SLOPE = 2.0
 """Beside the picture the projection's tilt is held, as in rasterisers; a right angle of view has a slope of 1."""
 
@@ -39,7 +39,7 @@ def splat_nodes() -> bpy.types.NodeTree:
     group[_MARK] = _VERSION
     _interface(group)
     _build(group)
-    _arrange(group)
+    arrange(group)
     return group
 
 
@@ -150,27 +150,36 @@ def _squares(group: Any, points: Any, source: Any, seen: eye.Seen, opacity: Fiel
 
 def _ellipse(group: Any, source: Any, seen: eye.Seen) -> tuple[Field, Field, Field]:
     """The angle of the long axis in the picture (radians), and both standard deviations at the splat's depth."""
+    given = {"right": seen.right, "up": seen.up, "forward": seen.forward, "pixel": seen.pixel}
+    given |= {"slope x": seen.slopes[0], "slope y": seen.slopes[1], "blur": Field(group, source.outputs[BLUR])}
+    found = in_a_group(group, "Turnaround Ellipse", given, _axes)
+    return found["angle"], found["long"], found["short"]
+
+
+def _axes(group: Any, given: dict[str, Field]) -> dict[str, Field]:
+    """The nodes of ``_ellipse``: the covariance seen along the splat's direction, and its axes."""
     rotation = _normalised(group, named(group, ROTATION, "QUATERNION"))
     sizes = [size.apply("EXPONENT") for size in named(group, LOG_SCALE, "FLOAT_VECTOR").parts()]
-    slopes = [s.apply("MAXIMUM", -_MOST_SLOPE).apply("MINIMUM", _MOST_SLOPE) for s in seen.slopes]
-    xx, xy, yy = None, None, None
+    slopes = [
+        given[name].apply("MAXIMUM", -_MOST_SLOPE).apply("MINIMUM", _MOST_SLOPE) for name in ("slope x", "slope y")
+    ]
+    pairs = []
     for axis, size in enumerate(sizes):
         unit = [0.0, 0.0, 0.0]
         unit[axis] = 1.0
-        own = rotated(group, vector_of(group, *unit), rotation) * size
-        inward = own.dot(seen.forward)
-        x, y = own.dot(seen.right) - slopes[0] * inward, own.dot(seen.up) - slopes[1] * inward
-        xx = x * x if xx is None else xx + x * x
-        xy = x * y if xy is None else xy + x * y
-        yy = y * y if yy is None else yy + y * y
-    if xx is None or xy is None or yy is None:
-        raise RuntimeError("expected a splat to have axes")
-    pixel = seen.pixel
-    blur = pixel * pixel * Field(group, source.outputs[BLUR])
+        own = rotated(group, constant(group, *unit), rotation) * size
+        inward = own.dot(given["forward"])
+        pairs.append((own.dot(given["right"]) - slopes[0] * inward, own.dot(given["up"]) - slopes[1] * inward))
+    (x0, y0), (x1, y1), (x2, y2) = pairs
+    xx, xy, yy = x0 * x0 + x1 * x1 + x2 * x2, x0 * y0 + x1 * y1 + x2 * y2, y0 * y0 + y1 * y1 + y2 * y2
+    blur = given["pixel"] * given["pixel"] * given["blur"]
     half, middle = (xx - yy) * 0.5, (xx + yy) * 0.5 + blur
     spread = (half * half + xy * xy).apply("SQRT")
-    angle = (xy * 2.0).apply("ARCTAN2", xx - yy) * 0.5
-    return angle, (middle + spread).apply("SQRT"), (middle - spread).apply("MAXIMUM", 0.0).apply("SQRT")
+    return {
+        "angle": (xy * 2.0).apply("ARCTAN2", xx - yy) * 0.5,
+        "long": (middle + spread).apply("SQRT"),
+        "short": (middle - spread).apply("MAXIMUM", 0.0).apply("SQRT"),
+    }
 
 
 def _normalised(group: Any, quaternion: Field) -> Any:
@@ -210,9 +219,3 @@ def _store(group: Any, geometry: Any, name: str, kind: str, value: Field) -> Any
 def _value_of(node: Any) -> Any:
     """The input *Value* of the type that is chosen; older versions have one of each type."""
     return next(s for s in node.inputs if s.name == "Value" and s.enabled)
-
-
-def _arrange(group: Any) -> None:
-    """Lay the nodes out in columns, in the order in which they were made."""
-    for place, node in enumerate(group.nodes):
-        node.location = (place // 12 * 190.0, -(place % 12) * 170.0)

@@ -36,18 +36,17 @@ VIEW_CAP, RENDER_CAP = 200_000, 4_000_000
 """Splats that a viewport and a render draw at first; what is drawn takes ``DRAWN_BYTES`` each."""
 STORED_BYTES, DRAWN_BYTES = 240, 300
 """Bytes a splat: its attributes at degree 3; its square in the evaluated mesh."""
-_CHUNK = 4096
-"""Rows turned into columns at once: a megabyte, which stays in a core's cache."""
+_LEAST = 40.0
+"""Logarithm of the range of importance that is told apart, each way."""
 
 
 def import_splats(path: Path, place: Place) -> bpy.types.Object:
     """Make or update the job's splats from ``path``; the modifier is added only when the object is made."""
-    table, _ = ply.read_ply(path)
     item, is_new = place.ensure("splats", lambda: bpy.data.meshes.new(f"{place.result.name} splats"))
     mesh = item.data
     if not isinstance(mesh, bpy.types.Mesh):
         raise ValueError(f"The object {item.name!r} stands for the splats of this job but is no mesh; delete it first.")
-    _fill(mesh, table)
+    _fill(mesh, path)
     if is_new:
         _show(item)
     return item
@@ -61,12 +60,9 @@ def import_splat_file(
     ``up`` says which direction of the file is up, None that the file's comments do; the object is turned until that is
     Blender's z, so the numbers stay those of the file. Raises ``ValueError`` for another kind of file.
     """
-    table, _ = ply.read_ply(path)
-    if not len(table):
-        raise ValueError(f"expected splats in {name}, got none")
     mesh = bpy.data.meshes.new(name)
     try:
-        _fill(mesh, table)
+        _fill(mesh, path)
     except ValueError:
         bpy.data.meshes.remove(mesh)
         raise
@@ -108,61 +104,45 @@ def caps_of(item: Any) -> tuple[int, int, int]:
     return count, round(count * get_input(modifier, VIEW_SHARE)), round(count * get_input(modifier, RENDER_SHARE))
 
 
-def _fill(mesh: bpy.types.Mesh, table: np.ndarray) -> None:
-    """Replace what ``mesh`` holds by the splats of ``table``."""
+def _fill(mesh: bpy.types.Mesh, path: Path) -> None:
+    """Replace what ``mesh`` holds by the splats of ``path``."""
     layers = [
         (ROTATION, "QUATERNION", _QUATERNION),
         (LOG_SCALE, "FLOAT_VECTOR", _SCALES),
         (LOGIT, "FLOAT", ("opacity",)),
     ]
-    layers += [(name, "FLOAT_VECTOR", names) for name, names in zip(HARMONICS, _harmonics(table), strict=False)]
-    positions, *columns = gather(table, [_POSITION, *(names for _, _, names in layers)])
+    layers += [(name, "FLOAT_VECTOR", names) for name, names in zip(HARMONICS, _harmonics(path), strict=False)]
+    positions, *columns = ply.read_columns(path, [_POSITION, *(names for _, _, names in layers)])
+    if not len(positions):
+        raise ValueError("expected splats, got none")
     fill(mesh, positions, np.zeros((0, 3), np.int32))
     for (name, kind, _), values in zip(layers, columns, strict=True):
         _set(mesh, name, kind, values)
     _set(mesh, RANK, "FLOAT", ranks(columns[1], columns[2][:, 0]))
 
 
-def _harmonics(table: np.ndarray) -> list[tuple[str, ...]]:
+def _harmonics(path: Path) -> list[tuple[str, ...]]:
     """The columns of each harmonic, red, green, blue; files hold those above the first channel by channel."""
-    rest = sum(name.startswith("f_rest_") for name in table.dtype.names or ())
+    elements = ply.read_header(path).elements
+    rest = sum(name.startswith("f_rest_") for name, _ in elements[0].scalars) if elements else 0
     if rest not in {0, 9, 24, 45}:
         raise ValueError(f"expected 0, 9, 24 or 45 columns f_rest_*, got {rest}")
     count = rest // 3
     return [_DC, *(tuple(f"f_rest_{k + channel * count}" for channel in range(3)) for k in range(count))]
 
 
-def gather(table: np.ndarray, groups: list[tuple[str, ...]]) -> list[np.ndarray]:
-    """Columns of ``table`` (N,) side by side, (N, len(names)) float32 for each of ``groups``.
-
-    Where all columns are floats the rows are turned a piece at a time, which reads the table once: 2.5 times as fast
-    as column by column for a million rows of 62. Raises ``ValueError`` for a column that is missing.
-    """
-    names = table.dtype.names or ()
-    if missing := [name for names_of in groups for name in names_of if name not in names]:
-        raise ValueError(f"expected the columns of 3D Gaussian splatting, got none called {', '.join(missing)}")
-    if any(table.dtype[name] != np.dtype("<f4") for name in names):
-        return [ply.columns(table, group) for group in groups]
-    rows = table.view(np.float32).reshape(len(table), len(names))
-    places = [[names.index(name) for name in group] for group in groups]
-    found: list[np.ndarray] = [np.zeros((len(table), len(group)), np.float32) for group in groups]
-    for start in range(0, len(table), _CHUNK):
-        piece = rows[start : start + _CHUNK]
-        for columns, place in zip(found, places, strict=True):
-            for index, column in enumerate(place):
-                columns[start : start + _CHUNK, index] = piece[:, column]
-    return found
-
-
 def ranks(log_scales: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """The rank of each splat (N,), from 0 for the most important to 1: opacity times the area of its two long axes."""
-    if not len(logits):
-        return np.zeros(0, np.float32)
-    with np.errstate(over="ignore"):
-        importance = log_scales.sum(axis=1) - log_scales.min(axis=1) - np.log1p(np.exp(-logits))
-    order = np.argsort(-importance, kind="stable")
+    """The rank of each splat (N,), from 0 for the most important to 1: opacity times the area of its two long axes.
+
+    Compared in 65536 steps, which numpy sorts by radix, ten times as fast as numbers.
+    """
+    x, y, z = log_scales.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        unimportance = np.minimum(np.minimum(x, y), z) - x - y - z + np.log1p(np.exp(-logits))
+        steps = np.clip((unimportance + _LEAST) * (65535 / (2 * _LEAST)), 0, 65535).astype(np.uint16)
+    order = np.argsort(steps, kind="stable")
     found = np.zeros(len(logits), np.float32)
-    found[order] = np.arange(len(order), dtype=np.float32) / np.float32(len(order))
+    found[order] = np.arange(len(order), dtype=np.float32) * np.float32(1 / max(len(order), 1))
     return found
 
 

@@ -130,3 +130,26 @@ class TestResult:
         (job.folder / "result.json").write_text(text)
         with pytest.raises(ValueError, match=r"result\.json"):
             load_result(job.folder)
+
+
+class TestColumns:
+    @pytest.mark.parametrize("count", [0, 1, 2, 4095, 4096, 4097])
+    def test_columns_are_those_of_the_table(self, tmp_path, write_table, count):
+        rng = np.random.default_rng(count)
+        table = {name: rng.normal(size=count).astype(np.float32) for name in ("x", "y", "z", "a", "b")}
+        write_table(tmp_path / "a.ply", table)
+        near, far = ply.read_columns(tmp_path / "a.ply", [("x", "y", "z"), ("b", "x")])
+        assert (near == np.stack([table[n] for n in "xyz"], 1)).all()
+        assert (far == np.stack([table["b"], table["x"]], 1)).all()
+
+    def test_what_is_missing_or_cut_is_an_error(self, tmp_path, write_table):
+        path = tmp_path / "a.ply"
+        write_table(path, {"x": np.zeros(3, np.float32), "red": np.zeros(3, np.float32)})
+        with pytest.raises(ValueError, match="none called y"):
+            ply.read_columns(path, [("x", "y")])
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(ValueError, match="expected 24 bytes after the header"):
+            ply.read_columns(path, [("x",)])
+        write_table(path, {"x": np.zeros(3, np.float32), "red": np.zeros(3, np.uint8)})
+        with pytest.raises(ValueError, match="floats alone"):
+            ply.read_columns(path, [("x",)])

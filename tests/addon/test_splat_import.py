@@ -106,7 +106,7 @@ def test_other_formats_come_through_the_backend_and_stand_in_the_same_place(scen
         (b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n0\n", "a.ply", "a.ply: expected"),
         (b"glTF" + bytes(30), "a.glb", "a.glb: expected"),
         (bytes(33), "a.splat", "a.splat: expected"),
-        (b"", "a.splat", "expected splats in a, got none"),
+        (b"", "a.splat", "expected splats, got none"),
     ],
 )
 def test_a_malformed_file_is_an_error_with_its_cause(scene, backend, tmp_path, content, name, reason):
