@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ....kernels.palettes import nearest_colours
 from ..colour import LIMIT
 
 COLOURS = 28
@@ -36,9 +37,9 @@ def palette(lab: np.ndarray, colours: int = COLOURS) -> np.ndarray:
 
 def assign(lab: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Nearest palette colour of every pixel of ``lab`` (h, w, 3), (h, w) uint8."""
-    pixels = lab.reshape(-1, 3)
-    score = pixels @ centres.T - 0.5 * np.square(centres).sum(1)
-    return score.argmax(1).astype(np.uint8).reshape(lab.shape[:2])
+    classes = np.zeros(lab.shape[:2], np.uint8)
+    nearest_colours(np.ascontiguousarray(lab.reshape(-1, 3), np.float32), centres, classes.reshape(-1))
+    return classes
 
 
 class LocalColours:

@@ -77,7 +77,7 @@ def lay_over(key: Key, image: np.ndarray, grey: np.ndarray) -> View:
 
 
 def continued(flow: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """``flow`` (h, w, 2) where ``weights`` (h, w) are, smoothly continued where they are not; far away it is their mean."""
+    """``flow`` (h, w, 2) where ``weights`` (h, w) are, continued smoothly beyond; their mean far away."""
     height, width = weights.shape
     size = (max(1, width // _SAMPLE), max(1, height // _SAMPLE))
     stack = np.dstack([flow * weights[..., None], weights]).astype(np.float32)

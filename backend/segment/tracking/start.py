@@ -75,7 +75,7 @@ def first_of_video(images: list[np.ndarray], marks: Marks, smoothness: float) ->
     best: Start | None = None
     for window in [box] if box is not None else _windows(image, scene, smoothness):
         candidate = _grow(scene, window)
-        if candidate is not None and (best is None or candidate.fit > best.fit):
+        if candidate is not None and (best is None or _merit(candidate) > _merit(best)):
             best = candidate
     return best
 
@@ -88,6 +88,20 @@ def _look_ahead(images: list[np.ndarray], beside: np.ndarray) -> Motion | None:
         step = observe_motion(here, there, beside)
         total = step if total is None else chain(total, step)
     return total
+
+
+def _merit(candidate: Start) -> float:
+    """What candidates are compared by: a whole object fits, and what stands out by its motion moves as one."""
+    return candidate.fit * (0.1 + candidate.moving) ** 2
+
+
+def _held(moving: np.ndarray, belief: np.ndarray) -> np.ndarray:
+    """``moving`` (h, w) where the flow is believed; where it is not, it says nothing.
+
+    Flow does not hold where the object covers or uncovers the background, and in water or leaves that it stirs.
+    Measured, to take it for the contrary is worse: parts of an object that turn are lost.
+    """
+    return np.where(moving > 0, moving * cv2.GaussianBlur(belief, (0, 0), 1.0), moving)
 
 
 def _far_from(inside: np.ndarray) -> np.ndarray:
@@ -109,6 +123,7 @@ def _windows(image: np.ndarray, scene: _Scene, smoothness: float) -> list[np.nda
         regions.append(cv2.resize(found.mask, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
     if scene.motion is not None and marks.inside.any():
         moving = standing_out(scene.motion.residual, marks.inside, _far_from(marks.inside), marks.inside)
+        moving = _held(moving, scene.motion.belief)
         regions.append(keep_parts((moving > 0.2).astype(np.float32), marks.inside) > 0.5)
     return [_padded_box(region) for region in regions if region.any()]
 
@@ -135,7 +150,7 @@ def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
     moving: np.ndarray = np.zeros(window.shape, np.float32)
     if scene.motion is not None:
         seed = marks.inside if marks.box is None and marks.inside.any() else None
-        moving = standing_out(scene.motion.residual, window, around > 0.3, seed)
+        moving = _held(standing_out(scene.motion.residual, window, around > 0.3, seed), scene.motion.belief)
     classes = assign(scene.lab, palette(scene.lab[away < 0.3 * size][:, None]))
     outside = LocalColours(window.shape, 0.12 * size)
     outside.add(classes, window.astype(np.float32), (~window).astype(np.float32))
@@ -159,8 +174,9 @@ def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
         mask = settle(-ratios - trust * moving)
     if (mask > 0.5).sum() < 20:
         return None
+    together = float(np.clip(moving[mask > 0.5].mean(), 0, 1))
     score = first.fit(mask, ratios + _MOTION_LAST * moving, scene.lab)
-    return Start(mask=mask, fit=score, moving=float(np.clip(moving[mask > 0.5].mean(), 0, 1)))
+    return Start(mask=mask, fit=score, moving=together)
 
 
 def _colours(scene: _Scene, classes: np.ndarray, mask: np.ndarray, free: np.ndarray, size: float) -> np.ndarray:

@@ -64,7 +64,7 @@ class Tracker:
         lost = (result.mask > 0.5).sum() < LEAST_AREA
         self._image, self._grey = image, grey
         self._mask = result.expected if lost else result.mask
-        self._trust = max(0.05, self._trust * (0.9 + 0.1 * result.confidence))
+        self._trust = max(0.05, self._trust * (0.97 + 0.03 * result.confidence))
         self._since_key += 1
         if not lost and result.confidence > _DOUBTFUL:
             for kept, new in zip(self._counts, self._histograms(image, result.mask), strict=True):
