@@ -19,7 +19,7 @@ import numpy as np
 from .evaluate_cameras import align_to_truth, camera_metrics, load_truth_cameras
 from .images import read_grey
 from .mesh.triangles import Mesh
-from .metrics.masks import boundary_f, intersection_over_union
+from .metrics.masks import boundary_f, davis_statistics, intersection_over_union
 from .metrics.surfaces import compare
 from .records import Camera, Cameras, Frames, Masks
 from .undistort import undistort_image
@@ -121,11 +121,14 @@ def _masks(workspace: Workspace, truth: Path) -> dict[str, float]:
         contours.append(boundary_f(found, true))
     if not overlaps:
         return {}
-    return {
+    figures = {
         "mask_iou_mean": float(np.mean(overlaps)),
         "mask_iou_min": float(np.min(overlaps)),
         "mask_boundary_f_mean": float(np.mean(contours)),
     }
+    for letter, values in (("j", overlaps), ("f", contours)):
+        figures |= {f"davis_{letter}_{name}": value for name, value in davis_statistics(values).items()}
+    return figures
 
 
 def _true_mask(path: Path, shape: tuple[int, ...], camera: Camera | None) -> np.ndarray:

@@ -12,6 +12,9 @@ import numpy as np
 _TOLERANCE = 0.008
 """How far apart contours may lie to count as one, of the image's diagonal: the benchmark's own figure."""
 
+_RECALLED = 0.5
+"""J or F above which a frame counts as recalled: the benchmark's own figure."""
+
 
 def intersection_over_union(one: np.ndarray, other: np.ndarray) -> float:
     """Jaccard index J; 1 when both masks are empty."""
@@ -34,6 +37,24 @@ def boundary_f(found: np.ndarray, true: np.ndarray) -> float:
     near_found = cv2.dilate(found_rim.astype(np.uint8), disc) > 0
     precision, recall = near_true[found_rim].mean(), near_found[true_rim].mean()
     return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def davis_statistics(values: list[float]) -> dict[str, float]:
+    """``mean``, ``recall`` and ``decay`` of one figure over a clip's frames in order (Perazzi et al. 2016, section 4).
+
+    The first frame, which is given, and the last are left out, as the benchmark's own evaluation does. Decay compares
+    the quarters, which share the frames on which they meet. Fewer than three frames have no statistics: {}.
+    """
+    inner = np.asarray(values[1:-1], np.float64)
+    if not len(inner):
+        return {}
+    ends = np.round(np.linspace(1, len(inner), 5) + 1e-10).astype(int) - 1
+    quarters = [inner[ends[i] : ends[i + 1] + 1].mean() for i in (0, 3)]
+    return {
+        "mean": float(inner.mean()),
+        "recall": float((inner > _RECALLED).mean()),
+        "decay": float(quarters[0] - quarters[1]),
+    }
 
 
 def contour(mask: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 from turnaround.backend.metrics.images import psnr, ssim
-from turnaround.backend.metrics.masks import boundary_f, intersection_over_union
+from turnaround.backend.metrics.masks import boundary_f, davis_statistics, intersection_over_union
 
 
 def pictures():
@@ -56,3 +56,13 @@ def test_boundary_f_allows_the_benchmarks_tolerance_and_no_more():
     assert boundary_f(disc(60), disc(66)) == 0.0
     assert 0.2 < boundary_f(disc(60), disc(60, shift=8)) < 0.8
     assert boundary_f(disc(60), np.zeros((200, 300), bool)) == 0.0
+
+
+def test_davis_statistics_leave_out_the_ends_and_compare_the_quarters():
+    values = [0.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.0]
+    figures = davis_statistics(values)
+    assert figures["mean"] == pytest.approx(np.mean(values[1:-1]))
+    assert figures["recall"] == pytest.approx(5 / 9)
+    # Nine frames meet at 0, 2, 4, 6 and 8: the first quarter is 1.0, 0.9, 0.8, the last 0.4, 0.3, 0.2.
+    assert figures["decay"] == pytest.approx(0.9 - 0.3)
+    assert davis_statistics([1.0, 1.0]) == {}
