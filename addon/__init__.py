@@ -8,7 +8,17 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import marking, operators, panels, preferences, properties, splat_import, splat_panel
+    from . import (
+        adjusting,
+        marking,
+        operators,
+        panels,
+        preferences,
+        properties,
+        splat_export,
+        splat_import,
+        splat_panel,
+    )
 
     return (
         preferences.TurnaroundPreferences,
@@ -23,6 +33,11 @@ def _classes() -> tuple[Any, ...]:
         operators.TURNAROUND_OT_preferences,
         splat_import.TURNAROUND_OT_import_splats,
         splat_import.TURNAROUND_FH_splats,
+        splat_export.TURNAROUND_OT_export_splats,
+        adjusting.TURNAROUND_OT_set_scale,
+        adjusting.TURNAROUND_OT_set_ground,
+        adjusting.TURNAROUND_OT_origin_to_base,
+        adjusting.TURNAROUND_OT_mark_asset,
         marking.TURNAROUND_OT_add_prompt,
         marking.TURNAROUND_OT_remove_prompt,
         marking.TURNAROUND_OT_mark_object,
@@ -39,7 +54,7 @@ def register() -> None:
     """Register every class of the addon; nothing heavy is loaded and no process is started."""
     import bpy
 
-    from . import follow, overlay, properties, splat_import
+    from . import follow, overlay, properties, splat_export, splat_import
 
     for cls in _classes():
         bpy.utils.register_class(cls)
@@ -48,6 +63,8 @@ def register() -> None:
     scene.turnaround = props.PointerProperty(type=properties.TurnaroundSettings)
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.append(splat_import.menu)
+    exports: Any = bpy.types.TOPBAR_MT_file_export
+    exports.append(splat_export.menu)
     overlay.add()
     follow.add()
 
@@ -56,10 +73,12 @@ def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import follow, overlay, runtime, splat_import
+    from . import follow, overlay, runtime, splat_export, splat_import
 
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.remove(splat_import.menu)
+    exports: Any = bpy.types.TOPBAR_MT_file_export
+    exports.remove(splat_export.menu)
     runtime.shut_down()
     overlay.remove()
     follow.remove()

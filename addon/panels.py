@@ -187,6 +187,12 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801
         draw_shown(layout, context)
         layout.operator("turnaround.look_through", icon="CAMERA_DATA")
         row = layout.row(align=True)
+        row.operator("turnaround.set_scale", text="Scale", icon="DRIVER_DISTANCE")
+        row.operator("turnaround.set_ground", text="Ground", icon="AXIS_TOP")
+        row = layout.row(align=True)
+        row.operator("turnaround.origin_to_base", text="Origin", icon="OBJECT_ORIGIN")
+        row.operator("turnaround.mark_asset", text="Asset", icon="ASSET_MANAGER")
+        row = layout.row(align=True)
         row.operator("turnaround.open_job_folder", text="Folder", icon="FILE_FOLDER")
         row.operator("turnaround.show_log", text="Log", icon="TEXT")
 

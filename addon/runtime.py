@@ -11,7 +11,7 @@ import atexit
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
@@ -114,6 +114,17 @@ def _tick() -> float | None:
         return 5.0
     _session.stop()
     return None
+
+
+def say(text: str, icon: Literal["ERROR", "INFO"] = "ERROR") -> None:
+    """Show a text outside any operator, which could report it."""
+    manager: Any = bpy.context.window_manager
+
+    def draw(menu: Any, _context: Any) -> None:
+        for line in text.splitlines():
+            menu.layout.label(text=line)
+
+    manager.popup_menu(draw, title="Turnaround", icon=icon)
 
 
 def redraw() -> None:

@@ -142,14 +142,14 @@ class Waiting:
         """Bring the splats in, or say what was wrong with the file; called by the timer, outside any operator."""
         _status(None)
         if problem is not None:
-            _tell(f"{problem.message} {problem.hint}".strip())
+            runtime.say(f"{problem.message} {problem.hint}".strip())
             self.forget()
             return
         try:
             bring_in(bpy.context, self.path, self.target, "z")
             bpy.ops.ed.undo_push(message="Import Gaussian Splats")
         except (ValueError, OSError) as error:
-            _tell(str(error))
+            runtime.say(str(error))
         finally:
             self.forget()
 
@@ -189,14 +189,3 @@ def _status(text: str | None) -> None:
     workspace: Any = bpy.context.workspace
     if workspace is not None:
         workspace.status_text_set(text)
-
-
-def _tell(text: str) -> None:
-    """Show an error outside any operator."""
-    manager: Any = bpy.context.window_manager
-
-    def draw(menu: Any, _context: Any) -> None:
-        for line in text.splitlines():
-            menu.layout.label(text=line)
-
-    manager.popup_menu(draw, title="Turnaround", icon="ERROR")

@@ -51,3 +51,4 @@ class TURNAROUND_PT_splats(bpy.types.Panel):  # noqa: N801 - Blender's naming ru
         for name in (eye.FOLLOW, splat_nodes.DEPENDENT, splat_nodes.BLUR):
             owner, path = input_path(modifier, name)
             column.prop(owner, path, text=name)
+        layout.operator("turnaround.export_splats", icon="EXPORT")

@@ -68,7 +68,9 @@ def import_splat_file(
         raise
     item = bpy.data.objects.new(name, mesh)
     (collection or scene.collection).objects.link(item)
-    item.rotation_euler.x = axes.TURN_TO_Z[up or stated_up(ply.read_header(path).comments)]
+    up = up or stated_up(ply.read_header(path).comments)
+    item["turnaround_up"] = up
+    item.rotation_euler.x = axes.TURN_TO_Z[up]
     _show(item)
     let_rays_through(scene)
     return item

@@ -266,6 +266,9 @@ def test_the_panel_says_how_many_are_drawn_and_why_not_all(item, monkeypatch):
         def label(self, text="", **_):
             texts.append(text)
 
+        def operator(self, name, **_):
+            assert name == "turnaround.export_splats"
+
         def prop(self, owner, path, **_):
             shown.append(owner.path_resolve(path) if path.startswith("[") else getattr(owner, path))
 
