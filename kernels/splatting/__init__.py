@@ -25,6 +25,9 @@ DILATION = 0.3
 """Added to the diagonal of every screen covariance, in square pixels: no Gaussian is thinner than a pixel."""
 NEAR = 0.01
 FAR = 1e10
-TILE_BITS = 4
-TILE = 1 << TILE_BITS
-"""Side of a tile in pixels: one row of it is one AVX-512 register, or two of AVX2."""
+TILE_BITS = 3
+TILE_WIDTH = 1 << TILE_BITS
+TILE_HEIGHT = 32
+TILE_PIXELS = TILE_WIDTH * TILE_HEIGHT
+"""A tile is narrow and tall: two of its rows are one AVX-512 register, or two of AVX2; what an ellipse reaches of a
+tile is one run of rows, which wastes the less the narrower the rows are."""

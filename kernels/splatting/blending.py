@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Front-to-back blending of screen-space Gaussians, tile by tile, a row of sixteen pixels at a time.
+"""Front-to-back blending of screen-space Gaussians, tile by tile, sixteen pixels at a time.
 
 For a pixel p and the Gaussians in order of depth (Kerbl et al. 2023, eq. 3)
 
@@ -8,10 +8,11 @@ For a pixel p and the Gaussians in order of depth (Kerbl et al. 2023, eq. 3)
 
 and a pixel ends before its transmittance would fall to ``TRANSMITTANCE_LEAST``.
 
-Inside a tile the rows that a Gaussian's ellipse reaches lie side by side in memory, so that a Gaussian is one loop over
-up to 256 pixels. Nothing in that loop branches: a contribution that does not count has weight 0, a finished pixel has
-transmittance 0. The loop is written so that LLVM turns it into 16 pixels a step: slices instead of offsets (no
-wrap-around of indices), selections instead of ``min`` and ``max`` (which mind NaN), 32-bit integers for coordinates.
+Inside a tile, 8 wide and 32 tall, the rows that an ellipse reaches within these 8 columns lie side by side in memory:
+a Gaussian is one loop over up to 256 pixels, few of them beside its ellipse. Nothing in that loop branches: a
+contribution that does not count has weight 0, a finished pixel has transmittance 0. The loop is written so that LLVM
+turns it into 16 pixels a step: slices instead of offsets (no wrap-around of indices), selections instead of ``min`` and
+``max`` (which mind NaN), 32-bit integers for coordinates.
 Features are any D channels: colour, depth, normal.
 """
 
@@ -23,7 +24,7 @@ import numpy as np
 from numba import prange
 
 from .._jit import parallel, serial
-from . import ALPHA_LEAST, ALPHA_MOST, TILE, TILE_BITS, TRANSMITTANCE_LEAST
+from . import ALPHA_LEAST, ALPHA_MOST, TILE_BITS, TILE_HEIGHT, TILE_PIXELS, TILE_WIDTH, TRANSMITTANCE_LEAST
 
 _LEAST = np.float32(ALPHA_LEAST)
 _MOST = np.float32(ALPHA_MOST)
@@ -57,21 +58,35 @@ def exponential(x):
 
 
 @serial
-def rows_reached(v, half_height, top):
-    """Rows of the tile starting at pixel row ``top`` that a Gaussian can reach: first and last but one."""
-    first = math.ceil(v - half_height - top - np.float32(0.5))
-    last = math.floor(v + half_height - top - np.float32(0.5)) + 1
-    first = max(first, 0)
-    return first, max(first, min(last, TILE))
+def reached(u, v, a, b, c, half_width, half_height):
+    """Pixels of a tile that an ellipse reaches, of whole pairs of rows: the first, and the one after the last.
+
+    ``u``, ``v``: the mean, relative to the centre of the tile's top left pixel. Over the tile's columns, dx in [low,
+    high], the ellipse a dx^2 + 2 b dx dy + c dy^2 = reach ends furthest down at dx = -b half_height / a, if that lies
+    inside, and otherwise at the nearer end of the interval.
+    """
+    low, high = max(-u, -half_width), min(np.float32(TILE_WIDTH - 1) - u, half_width)
+    if low > high:
+        return 0, 0
+    det = a * c - b * b
+    reach = half_width * half_width * det / c
+    tilt = b * half_height / a
+    bottom_at, top_at = min(max(-tilt, low), high), min(max(tilt, low), high)
+    bottom = (math.sqrt(max(reach * c - bottom_at * bottom_at * det, _ZERO)) - b * bottom_at) / c
+    top = (-math.sqrt(max(reach * c - top_at * top_at * det, _ZERO)) - b * top_at) / c
+    # A fiftieth of a pixel of slack: rounding must not lose a row. An odd row is taken together with its neighbour.
+    first = max(math.ceil(v + top - np.float32(0.02)), 0) & ~1
+    last = (min(math.floor(v + bottom + np.float32(0.02)) + 1, TILE_HEIGHT) + 1) & ~1
+    return first * TILE_WIDTH, max(first, last) * TILE_WIDTH
 
 
 @serial
 def is_finished(transmittance):
     """Whether no pixel of the tile can take another contribution."""
-    most = _ZERO
-    for k in range(TILE * TILE):
-        most = transmittance[k] if transmittance[k] > most else most
-    return most == _ZERO
+    total = _ZERO  # a sum of what is never negative: unlike a greatest value, LLVM takes it sixteen at a time
+    for k in range(TILE_PIXELS):
+        total += transmittance[k]
+    return total == _ZERO
 
 
 @serial
@@ -84,7 +99,7 @@ def weigh(t, weights, start, u, v, a, b, c, o):
     offset = np.int32(start)
     for k in range(weights.shape[0]):
         pixel = np.int32(k) + offset
-        dx = np.float32(pixel & np.int32(TILE - 1)) - u
+        dx = np.float32(pixel & np.int32(TILE_WIDTH - 1)) - u
         dy = np.float32(pixel >> np.int32(TILE_BITS)) - v
         power = -half_a * dx * dx - half_c * dy * dy - b * dx * dy
         power = power if power > _FAINT else _FAINT
@@ -106,15 +121,16 @@ def add_scaled(out, weights, factor):
 
 @serial
 def _blend_tile(left, top, ids, means2d, conics, extents, opacities, features, t, weights, sums):
-    """Blend one tile's Gaussians ``ids`` into ``sums`` (D + 1, TILE * TILE): D feature channels, then alpha."""
+    """Blend one tile's Gaussians ``ids`` into ``sums`` (D + 1, TILE_PIXELS): D feature channels, then alpha."""
     channels = features.shape[1]
     for k in range(ids.shape[0]):
         if k % CHECK_EVERY == 0 and is_finished(t):
             return
         i = ids[k]
-        first, last = rows_reached(means2d[i, 1], extents[i, 1], top)
-        start, stop = first * TILE, last * TILE
         u, v = means2d[i, 0] - (left + _HALF), means2d[i, 1] - (top + _HALF)
+        start, stop = reached(u, v, conics[i, 0], conics[i, 1], conics[i, 2], extents[i, 0], extents[i, 1])
+        if start >= stop:
+            continue
         w = weights[start:stop]
         weigh(t[start:stop], w, start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
         for d in range(channels):
@@ -130,19 +146,19 @@ def blend(means2d, conics, extents, opacities, features, starts, ids, tile_order
     ``tile_order`` (tiles,) int32 says in which order tiles are handed out (heavy ones spread over the cores).
     """
     height, width, planes = image.shape
-    columns = (width + TILE - 1) // TILE
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for job in prange(tile_order.shape[0]):
         tile = tile_order[job]
-        left, top = np.float32(tile % columns * TILE), np.float32(tile // columns * TILE)
-        t = np.ones(TILE * TILE, np.float32)
-        weights = np.zeros(TILE * TILE, np.float32)
-        sums = np.zeros((planes, TILE * TILE), np.float32)
+        left, top = np.float32(tile % columns * TILE_WIDTH), np.float32(tile // columns * TILE_HEIGHT)
+        t = np.ones(TILE_PIXELS, np.float32)
+        weights = np.zeros(TILE_PIXELS, np.float32)
+        sums = np.zeros((planes, TILE_PIXELS), np.float32)
         _blend_tile(
             left, top, ids[starts[tile] : starts[tile + 1]],
             means2d, conics, extents, opacities, features, t, weights, sums,
         )  # fmt: skip
-        x0, y0 = tile % columns * TILE, tile // columns * TILE
-        for y in range(min(TILE, height - y0)):
-            for x in range(min(TILE, width - x0)):
+        x0, y0 = tile % columns * TILE_WIDTH, tile // columns * TILE_HEIGHT
+        for y in range(min(TILE_HEIGHT, height - y0)):
+            for x in range(min(TILE_WIDTH, width - x0)):
                 for d in range(planes):
-                    image[y0 + y, x0 + x, d] = sums[d, y * TILE + x]
+                    image[y0 + y, x0 + x, d] = sums[d, y * TILE_WIDTH + x]

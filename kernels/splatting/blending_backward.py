@@ -17,8 +17,8 @@ import numpy as np
 from numba import prange
 
 from .._jit import parallel, serial
-from . import ALPHA_LEAST, ALPHA_MOST, TILE, TILE_BITS, TRANSMITTANCE_LEAST
-from .blending import CHECK_EVERY, add_scaled, exponential, is_finished, rows_reached
+from . import ALPHA_LEAST, ALPHA_MOST, TILE_BITS, TILE_HEIGHT, TILE_PIXELS, TILE_WIDTH, TRANSMITTANCE_LEAST
+from .blending import CHECK_EVERY, add_scaled, exponential, is_finished, reached
 
 _LEAST = np.float32(ALPHA_LEAST)
 _MOST = np.float32(ALPHA_MOST)
@@ -43,7 +43,7 @@ def _screen_gradient(t, rest, value, weights, start, u, v, a, b, c, o, out):
     s0 = sx = sy = sxx = sxy = syy = _ZERO
     for k in range(weights.shape[0]):
         pixel = np.int32(k) + offset
-        dx = np.float32(pixel & np.int32(TILE - 1)) - u
+        dx = np.float32(pixel & np.int32(TILE_WIDTH - 1)) - u
         dy = np.float32(pixel >> np.int32(TILE_BITS)) - v
         power = -half_a * dx * dx - half_c * dy * dy - b * dx * dy
         power = power if power > _FAINT else _FAINT
@@ -77,6 +77,57 @@ def _screen_gradient(t, rest, value, weights, start, u, v, a, b, c, o, out):
 
 
 @serial
+def _coloured_gradient(t, rest, v0, v1, v2, v_alpha, start, u, v, a, b, c, o, f0, f1, f2, out):
+    """As ``_screen_gradient`` for colours, the usual features, with their own gradients in the same loop.
+
+    ``v0`` to ``v2`` and ``v_alpha``: the picture's gradient at the pixels, a channel each. Writes ``out[:9]``.
+    """
+    half_a, half_c = _HALF * a, _HALF * c
+    offset = np.int32(start)
+    s0 = sx = sy = sxx = sxy = syy = g0 = g1 = g2 = _ZERO
+    for k in range(t.shape[0]):
+        pixel = np.int32(k) + offset
+        dx = np.float32(pixel & np.int32(TILE_WIDTH - 1)) - u
+        dy = np.float32(pixel >> np.int32(TILE_BITS)) - v
+        power = -half_a * dx * dx - half_c * dy * dy - b * dx * dy
+        power = power if power > _FAINT else _FAINT
+        raw = o * exponential(power)
+        alpha = raw if raw < _MOST else _MOST
+        alpha = alpha if alpha >= _LEAST else _ZERO
+        before = t[k]
+        passed = _ONE - alpha
+        after = before * passed
+        weight = alpha * before if after > _END else _ZERO
+        t[k] = after if after > _END else _ZERO
+        x0, x1, x2 = v0[k], v1[k], v2[k]
+        value = v_alpha[k] + f0 * x0 + f1 * x1 + f2 * x2
+        g0 += weight * x0
+        g1 += weight * x1
+        g2 += weight * x2
+        behind = rest[k] - weight * value
+        rest[k] = behind
+        p = alpha * (before * value - behind / passed)
+        p = p if after > _END else _ZERO
+        p = p if raw < _MOST else _ZERO
+        px, py = p * dx, p * dy
+        s0 += p
+        sx += px
+        sy += py
+        sxx += px * dx
+        sxy += px * dy
+        syy += py * dy
+    out[0] = a * sx + b * sy
+    out[1] = b * sx + c * sy
+    out[2] = -_HALF * sxx
+    out[3] = -sxy
+    out[4] = -_HALF * syy
+    out[5] = s0 / o
+    out[6] = g0
+    out[7] = g1
+    out[8] = g2
+
+
+@serial
 def _dot(x, y):
     """Inner product."""
     total = _ZERO
@@ -100,9 +151,19 @@ def _tile_backward(
             out[:] = _ZERO
             continue
         i = ids[k]
-        first, last = rows_reached(means2d[i, 1], extents[i, 1], top)
-        start, stop = first * TILE, last * TILE
         u, v = means2d[i, 0] - (left + _HALF), means2d[i, 1] - (top + _HALF)
+        start, stop = reached(u, v, conics[i, 0], conics[i, 1], conics[i, 2], extents[i, 0], extents[i, 1])
+        if start >= stop:
+            out[:] = _ZERO
+            continue
+        if channels == 3:
+            _coloured_gradient(
+                t[start:stop], rest[start:stop], v_pixels[0, start:stop], v_pixels[1, start:stop],
+                v_pixels[2, start:stop], v_pixels[3, start:stop], start, u, v,
+                conics[i, 0], conics[i, 1], conics[i, 2], opacities[i],
+                features[i, 0], features[i, 1], features[i, 2], out,
+            )  # fmt: skip
+            continue
         s, w = value[start:stop], weights[start:stop]
         s[:] = v_pixels[channels, start:stop]
         for d in range(channels):
@@ -121,23 +182,23 @@ def blend_backward(
 ):
     """Write ``pair_gradients`` (M, 6 + D), by slot, from ``v_image`` (H, W, D + 1) and the forward ``image``."""
     height, width, planes = image.shape
-    columns = (width + TILE - 1) // TILE
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for job in prange(tile_order.shape[0]):
         tile = tile_order[job]
-        x0, y0 = tile % columns * TILE, tile // columns * TILE
-        v_pixels = np.zeros((planes, TILE * TILE), np.float32)
-        rest = np.zeros(TILE * TILE, np.float32)
-        for y in range(min(TILE, height - y0)):
-            for x in range(min(TILE, width - x0)):
+        x0, y0 = tile % columns * TILE_WIDTH, tile // columns * TILE_HEIGHT
+        v_pixels = np.zeros((planes, TILE_PIXELS), np.float32)
+        rest = np.zeros(TILE_PIXELS, np.float32)
+        for y in range(min(TILE_HEIGHT, height - y0)):
+            for x in range(min(TILE_WIDTH, width - x0)):
                 for d in range(planes):
                     v = v_image[y0 + y, x0 + x, d]
-                    v_pixels[d, y * TILE + x] = v
-                    rest[y * TILE + x] += v * image[y0 + y, x0 + x, d]
+                    v_pixels[d, y * TILE_WIDTH + x] = v
+                    rest[y * TILE_WIDTH + x] += v * image[y0 + y, x0 + x, d]
         _tile_backward(
             np.float32(x0), np.float32(y0),
             ids[starts[tile] : starts[tile + 1]], pair_slots[starts[tile] : starts[tile + 1]],
             means2d, conics, extents, opacities, features, v_pixels, rest,
-            np.ones(TILE * TILE, np.float32), np.zeros(TILE * TILE, np.float32), np.zeros(TILE * TILE, np.float32),
+            np.ones(TILE_PIXELS, np.float32), np.zeros(TILE_PIXELS, np.float32), np.zeros(TILE_PIXELS, np.float32),
             pair_gradients,
         )  # fmt: skip
 

@@ -14,8 +14,8 @@ import numpy as np
 from numba import prange
 
 from .._jit import parallel, serial
-from . import TILE
-from .blending import CHECK_EVERY, blend, is_finished, rows_reached, weigh
+from . import TILE_HEIGHT, TILE_PIXELS, TILE_WIDTH
+from .blending import CHECK_EVERY, blend, is_finished, reached, weigh
 from .projection import rotation_from_quat
 from .render import Rendered
 
@@ -76,14 +76,15 @@ def normals_in_camera(means, quats, scales, cam_from_world, normals):
 
 @serial
 def _median_of_tile(left, top, ids, means2d, conics, extents, opacities, depths, t, weights, median):
-    """Write ``median`` (TILE * TILE,), one tile's; stops when nothing more can cross."""
+    """Write ``median`` (TILE_PIXELS,), one tile's; stops when nothing more can cross."""
     for k in range(ids.shape[0]):
         if k % CHECK_EVERY == 0 and is_finished(t):
             return
         i = ids[k]
-        first, last = rows_reached(means2d[i, 1], extents[i, 1], top)
-        start, stop = first * TILE, last * TILE
         u, v = means2d[i, 0] - (left + _HALF), means2d[i, 1] - (top + _HALF)
+        start, stop = reached(u, v, conics[i, 0], conics[i, 1], conics[i, 2], extents[i, 0], extents[i, 1])
+        if start >= stop:
+            continue
         inside, found = t[start:stop], median[start:stop]
         weigh(inside, weights[start:stop], start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
         for p in range(inside.shape[0]):
@@ -101,16 +102,16 @@ def median_depth(means2d, conics, extents, opacities, depths, starts, ids, tile_
     0 where it never does. Arguments as ``blending.blend``'s; ``depths`` (N,).
     """
     height, width = median.shape
-    columns = (width + TILE - 1) // TILE
+    columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
     for job in prange(tile_order.shape[0]):
         tile = tile_order[job]
-        x0, y0 = tile % columns * TILE, tile // columns * TILE
-        found = np.zeros(TILE * TILE, np.float32)
+        x0, y0 = tile % columns * TILE_WIDTH, tile // columns * TILE_HEIGHT
+        found = np.zeros(TILE_PIXELS, np.float32)
         _median_of_tile(
             np.float32(x0), np.float32(y0), ids[starts[tile] : starts[tile + 1]],
             means2d, conics, extents, opacities, depths,
-            np.ones(TILE * TILE, np.float32), np.zeros(TILE * TILE, np.float32), found,
+            np.ones(TILE_PIXELS, np.float32), np.zeros(TILE_PIXELS, np.float32), found,
         )  # fmt: skip
-        for y in range(min(TILE, height - y0)):
-            for x in range(min(TILE, width - x0)):
-                median[y0 + y, x0 + x] = found[y * TILE + x]
+        for y in range(min(TILE_HEIGHT, height - y0)):
+            for x in range(min(TILE_WIDTH, width - x0)):
+                median[y0 + y, x0 + x] = found[y * TILE_WIDTH + x]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import TILE, harmonics
+from . import TILE_HEIGHT, TILE_WIDTH, harmonics
 from .blending import blend
 from .blending_backward import SCREEN, blend_backward, gather
 from .projection import project
@@ -126,7 +126,7 @@ def composite(
 ) -> Rendered:
     """Sort projected Gaussians into tiles and blend their ``features`` (N, D)."""
     n = len(means2d)
-    columns, rows = -(-width // TILE), -(-height // TILE)
+    columns, rows = -(-width // TILE_WIDTH), -(-height // TILE_HEIGHT)
     order, scratch = np.zeros(n, np.int32), np.zeros(n, np.int32)
     keys, keys_scratch = np.zeros(n, np.uint32), np.zeros(n, np.uint32)
     drawn = depth_order(depths, extents, order, scratch, keys, keys_scratch)

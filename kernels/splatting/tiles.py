@@ -17,7 +17,7 @@ import numpy as np
 from numba import prange
 
 from .._jit import parallel, serial
-from . import TILE
+from . import TILE_HEIGHT, TILE_WIDTH
 
 CHUNKS = 32
 """Parts in which Gaussians are counted and written; fixed, so that the order does not depend on threads."""
@@ -60,8 +60,8 @@ def depth_order(depths, extents, order, scratch, keys, keys_scratch):
 @serial
 def tile_rows(v, half_height, rows):
     """First and last-but-one row of tiles whose pixel centres a Gaussian may reach."""
-    first = max(0, math.floor((v - half_height - 0.5) / TILE + 1e-3))
-    last = min(rows, math.floor((v + half_height - 0.5) / TILE - 1e-3) + 1)
+    first = max(0, math.floor((v - half_height - 0.5) / TILE_HEIGHT + 1e-3))
+    last = min(rows, math.floor((v + half_height - 0.5) / TILE_HEIGHT - 1e-3) + 1)
     return first, max(first, last)
 
 
@@ -73,8 +73,8 @@ def tile_columns(u, v, a, b, c, half_width, half_height, row, columns):
     right at dy = -b half_width / c, if that lies inside, and otherwise at the nearer end of the interval.
     """
     reach = half_height * half_height * (c - b * b / a)
-    low = max(row * TILE + np.float32(0.5) - v, -half_height)
-    high = min(row * TILE + np.float32(TILE - 0.5) - v, half_height)
+    low = max(row * TILE_HEIGHT + np.float32(0.5) - v, -half_height)
+    high = min(row * TILE_HEIGHT + np.float32(TILE_HEIGHT - 0.5) - v, half_height)
     if low > high:
         return 0, 0
     tilt = b * half_width / c
@@ -83,8 +83,8 @@ def tile_columns(u, v, a, b, c, half_width, half_height, row, columns):
     right = -b * right_at / a + math.sqrt(max(reach / a - right_at * right_at * (c / a - b * b / (a * a)), 0.0))
     left = -b * left_at / a - math.sqrt(max(reach / a - left_at * left_at * (c / a - b * b / (a * a)), 0.0))
     # A hundredth of a pixel of slack: rounding must not lose a tile.
-    first = max(0, math.floor((u + left - 0.51) / TILE))
-    last = min(columns, math.floor((u + right - 0.49) / TILE) + 1)
+    first = max(0, math.floor((u + left - 0.51) / TILE_WIDTH))
+    last = min(columns, math.floor((u + right - 0.49) / TILE_WIDTH) + 1)
     return first, max(first, last)
 
 

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from turnaround.backend.training import model, optimiser, rasterisers, trainer, views
 from turnaround.kernels._jit import parallel
-from turnaround.kernels.splatting import TILE, harmonics
+from turnaround.kernels.splatting import TILE_HEIGHT, TILE_PIXELS, TILE_WIDTH, harmonics
 from turnaround.kernels.splatting.adam import adam
-from turnaround.kernels.splatting.blending import rows_reached, weigh
+from turnaround.kernels.splatting.blending import reached, weigh
 from turnaround.kernels.splatting.render import Rendered, render_backward, render_coloured
 from turnaround.kernels.splatting.ssim import ssim
 
@@ -124,14 +124,13 @@ def arithmetic_speed() -> float:
 def _count_seen(means2d, conics, extents, opacities, starts, ids, columns, counts):
     """Write ``counts`` (tiles,): contributions with a weight above 0."""
     for tile in numba.prange(counts.shape[0]):
-        left, top = np.float32(tile % columns * TILE), np.float32(tile // columns * TILE)
-        t, weights = np.ones(TILE * TILE, np.float32), np.zeros(TILE * TILE, np.float32)
+        left, top = np.float32(tile % columns * TILE_WIDTH), np.float32(tile // columns * TILE_HEIGHT)
+        t, weights = np.ones(TILE_PIXELS, np.float32), np.zeros(TILE_PIXELS, np.float32)
         total = 0
         for k in range(starts[tile], starts[tile + 1]):
             i = ids[k]
-            first, last = rows_reached(means2d[i, 1], extents[i, 1], top)
-            start, stop = first * TILE, last * TILE
             u, v = means2d[i, 0] - (left + np.float32(0.5)), means2d[i, 1] - (top + np.float32(0.5))
+            start, stop = reached(u, v, conics[i, 0], conics[i, 1], conics[i, 2], extents[i, 0], extents[i, 1])
             w = weights[start:stop]
             weigh(t[start:stop], w, start, u, v, conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
             for p in range(w.shape[0]):
@@ -142,7 +141,7 @@ def _count_seen(means2d, conics, extents, opacities, starts, ids, columns, count
 def contributions(r: Rendered) -> int:
     """How many times a Gaussian adds to a pixel of the picture (and of the tiles' overhang)."""
     counts = np.zeros(len(r.starts) - 1, np.int64)
-    columns = -(-r.image.shape[1] // TILE)
+    columns = -(-r.image.shape[1] // TILE_WIDTH)
     _count_seen(r.means2d, r.conics, r.extents, r.opacities, r.starts, r.ids, columns, counts)
     return int(counts.sum())
 
