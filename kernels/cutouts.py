@@ -41,6 +41,7 @@ def cut_out(
     feather: float = 0.0,
     rim: float = 2.0,
     colour: np.ndarray | None = None,
+    unseen: bool = False,
 ) -> None:
     """Cut the object under ``mask`` out of ``rgb``, into ``out`` (h, w, 4) uint8, all contiguous.
 
@@ -48,7 +49,8 @@ def cut_out(
     alpha rises linearly over that many pixels across the mask's edge, without it the mask is the matte. The background
     is taken out of the colours up to ``rim`` pixels deep (0: of none); transparent pixels take its colour about
     ``BLEED`` pixels far and are black beyond. ``colour`` (3,) uint8: the cutout is put over it, opaque; None:
-    straight alpha. Raises ``ValueError`` where shapes or box do not fit.
+    straight alpha. ``unseen``: the picture came with its matte, and what lies under transparent pixels is no background
+    that shines through the rim. Raises ``ValueError`` where shapes or box do not fit.
     """
     height, width = mask.shape
     x0, y0, x1, y1 = box or (0, 0, width, height)
@@ -62,7 +64,7 @@ def cut_out(
     over = packed_colour(colour) if colour is not None else np.uint32(0)
     _cut_out(
         rgb.reshape(height, 3 * width), mask, np.array([x0, y0, x1, y1], np.int64), float(feather), float(rim),
-        reach, math.ceil(depth + 0.5), offset_table(reach), falloff_table(reach),
+        reach, math.ceil(depth + 0.5), offset_table(reach), falloff_table(reach), unseen,
         over, 4 * numba.get_num_threads(), packed(out),
     )  # fmt: skip
 
@@ -70,7 +72,7 @@ def cut_out(
 @parallel
 def _cut_out(
     rgb: np.ndarray, mask: np.ndarray, box: np.ndarray, feather: float, rim: float, reach: int, bound: int,
-    offsets: np.ndarray, falloff: np.ndarray, over: np.uint32, parts: int, out: np.ndarray,
+    offsets: np.ndarray, falloff: np.ndarray, unseen: bool, over: np.uint32, parts: int, out: np.ndarray,
 ) -> None:  # fmt: skip
     height, width = box[3] - box[1], box[2] - box[0]
     step_y, step_x = height / out.shape[0], width / out.shape[1]
@@ -86,7 +88,7 @@ def _cut_out(
     blocks = across * ((out.shape[0] + tall - 1) // tall)
     rows, columns = math.ceil(tall * step_y) + 2, math.ceil(wide * step_x) + 2
     for part in numba.prange(parts):
-        rules = Rules(feather, rim, reach, bound, apron, offsets, falloff)
+        rules = Rules(feather, rim, reach, bound, apron, offsets, falloff, unseen)
         work = new_work(rows, rules)
         cut = np.zeros((rows, LONGEST + columns), np.uint32)
         for block in range(part, blocks, parts):

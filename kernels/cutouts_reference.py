@@ -18,13 +18,14 @@ def cut_out(
     feather: float = 0.0,
     rim: float = 2.0,
     colour: np.ndarray | None = None,
+    unseen: bool = False,
 ) -> np.ndarray:
     """The cutout (h, w, 4) uint8 of ``size`` (h, w), that of the box unless it is given."""
     depth, alpha = depths(mask), mask
     if feather > 0:
         away = np.sign(depth) * (np.sqrt(np.abs(depth)) - 0.5)
         alpha = np.clip(away * 255 / feather + 128, 0, 255).astype(np.uint8)
-    rgba = np.dstack([decontaminate(rgb, alpha, depth, rim, reach(feather, rim)), alpha])
+    rgba = np.dstack([decontaminate(rgb, alpha, depth, rim, reach(feather, rim), unseen), alpha])
     x0, y0, x1, y1 = box or (0, 0, mask.shape[1], mask.shape[0])
     part = rgba[y0:y1, x0:x1]
     if size is not None and size != part.shape[:2]:

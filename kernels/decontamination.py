@@ -77,12 +77,13 @@ def clean_row(
             out[x - x0] = memo[row, column] & np.uint32(0x00FFFFFF)
             continue
         colour = mean_near(image, sure, inner, y, x, top, left, falloff)
-        outer = nearest(clear_up, clear_least, y, x, reach, offsets)
-        if outer != NOBODY:
-            outside = mean_near(image, cleared, outer, y, x, top, left, falloff)
-            at = 3 * (x + left)
-            pixel = float(pixels[at]), float(pixels[at + 1]), float(pixels[at + 2])
-            colour = clean(pixel, alpha[x] / 255.0, colour, outside)
+        at, share = 3 * (x + left), alpha[x] / 255.0
+        pixel = float(pixels[at]), float(pixels[at + 1]), float(pixels[at + 2])
+        outer = NOBODY if rules.unseen else nearest(clear_up, clear_least, y, x, reach, offsets)
+        if rules.unseen:
+            colour = blend(pixel, colour, share * share)
+        elif outer != NOBODY:
+            colour = clean(pixel, share, colour, mean_near(image, cleared, outer, y, x, top, left, falloff))
         out[x - x0] = _packed(colour) | np.uint32(np.uint32(alpha[x]) << np.uint32(24))
 
 
@@ -171,6 +172,13 @@ def clean(
     red = _mixed(pixel[0], share, trust, inside[0], outside[0])
     green = _mixed(pixel[1], share, trust, inside[1], outside[1])
     return red, green, _mixed(pixel[2], share, trust, inside[2], outside[2])
+
+
+@serial
+def blend(a: tuple[float, float, float], b: tuple[float, float, float], share: float) -> tuple[float, float, float]:
+    """Mix ``share`` of colour ``a`` with what is left of ``b``."""
+    rest = 1.0 - share
+    return share * a[0] + rest * b[0], share * a[1] + rest * b[1], share * a[2] + rest * b[2]
 
 
 @serial

@@ -66,7 +66,9 @@ def _clean(pixel: np.ndarray, share: float, inside: np.ndarray, outside: np.ndar
     return trust * solved + (1 - trust) * inside
 
 
-def decontaminate(rgb: np.ndarray, alpha: np.ndarray, depth: np.ndarray, rim: float, reach: int) -> np.ndarray:
+def decontaminate(
+    rgb: np.ndarray, alpha: np.ndarray, depth: np.ndarray, rim: float, reach: int, unseen: bool = False
+) -> np.ndarray:
     """Colours (H, W, 3) uint8 of the object alone; ``depth`` as ``depths`` gives it."""
     is_sure, is_cleared = sure(alpha, depth, rim), cleared(alpha, depth, rim)
     out = np.where(alpha[..., None] > 0, rgb, np.uint8(0))
@@ -78,9 +80,12 @@ def decontaminate(rgb: np.ndarray, alpha: np.ndarray, depth: np.ndarray, rim: fl
             out[y, x] = _mean(rgb, is_sure, inner, *inner) + 0.5
             continue
         colour = _mean(rgb, is_sure, inner, y, x)
-        if outer is not None:
+        share = alpha[y, x] / 255
+        if unseen:
+            colour = share**2 * rgb[y, x] + (1 - share**2) * colour
+        elif outer is not None:
             outside = _mean(rgb, is_cleared, outer, y, x)
-            colour = _clean(rgb[y, x].astype(np.float64), alpha[y, x] / 255, colour, outside)
+            colour = _clean(rgb[y, x].astype(np.float64), share, colour, outside)
         out[y, x] = colour + 0.5
     return out
 

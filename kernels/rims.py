@@ -52,6 +52,8 @@ class Rules(NamedTuple):
     """A part needs so much of the picture around it."""
     offsets: np.ndarray
     falloff: np.ndarray
+    unseen: bool
+    """Whether what is transparent hides no background: there is no mixture to solve."""
 
 
 class Work(NamedTuple):

@@ -47,12 +47,15 @@ def kernel_table(size: tuple[int, int]) -> None:
     print("of floor: time over that of moving its bytes once; twin, library: their time over the kernel's")
 
 
-def rgba_table(sizes: list[int]) -> None:
+def rgba_table(sizes: list[int], cpu: bool) -> None:
     """The RGBA kernels and the whole cutout against the memory's speed and against other ways to do the same."""
     from _bench import rgba
 
+    rgba.CPU = cpu
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"median of {rgba.ROUNDS} interleaved rounds; load {load:.1f} on {os.cpu_count()} cores")
+    print(
+        f"median of {rgba.ROUNDS} interleaved rounds, {'CPU time' if cpu else 'time'}; load {load:.1f} on {os.cpu_count()} cores"
+    )
     names = ("floor", "C++", "OpenCV", "Pillow", "NumPy")
     print(f"{'MP':>3} {'task':<32}{'ms':>9}" + "".join(f"{name:>9}" for name in names))
     for size in sizes:
@@ -96,6 +99,7 @@ def main() -> int:
     kernels.add_argument("--size", type=int, nargs=2, default=(1600, 1200), metavar=("WIDTH", "HEIGHT"))
     rgba = kinds.add_parser("rgba", help="cutouts against the memory's speed, C++, OpenCV, Pillow and NumPy")
     rgba.add_argument("--sizes", type=int, nargs="+", default=[2, 12, 48], choices=[2, 12, 48], metavar="MEGAPIXELS")
+    rgba.add_argument("--cpu", action="store_true", help="CPU seconds in place of time, for a busy machine")
     kinds.add_parser("splats", help="splatting kernels and a whole training step")
     gpu = kinds.add_parser("gpu", help="gsplat against our rasteriser, and training on CUDA")
     gpu.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
@@ -114,7 +118,7 @@ def main() -> int:
     if args.kind == "splats":
         splats_table()
     elif args.kind == "rgba":
-        rgba_table(args.sizes)
+        rgba_table(args.sizes, args.cpu)
     elif args.kind == "gpu":
         from _bench import curves
         from _bench import gpu as cuda

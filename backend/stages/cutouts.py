@@ -42,6 +42,8 @@ class Loaded:
     name: str
     rgb: np.ndarray
     mask: np.ndarray
+    unseen: bool
+    """The photo came with its alpha: nobody saw a background."""
 
 
 def run(context: Context) -> None:
@@ -56,7 +58,7 @@ def run(context: Context) -> None:
     def load(camera: Camera) -> Loaded:
         rgb = images.read_rgb(context.folder("cameras") / camera.image)
         mask = images.read_grey(context.folder("masks_refined") / masks[camera.name].image)
-        return Loaded(name=camera.name, rgb=rgb, mask=mask)
+        return Loaded(name=camera.name, rgb=rgb, mask=mask, unseen=masks[camera.name].method == "alpha")
 
     def save(item: tuple[str, np.ndarray]) -> Path:
         path = context.output / f"{item[0]}.png"
@@ -90,14 +92,14 @@ def _cut_all(context: Context, loaded: Iterable[Loaded], empty: list[str]) -> It
                 f"The mask of {item.name} is {got[0]} x {got[1]} pixels, its image {expected[0]} x {expected[1]}.",
                 "Delete the folder 04_masks of the job and run it again.",
             )
-        rgba = cut_out(item.rgb, item.mask, context.options)
+        rgba = cut_out(item.rgb, item.mask, context.options, item.unseen)
         if not rgba[..., 3].any():
             empty.append(item.name)
         yield item.name, rgba
 
 
-def cut_out(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
-    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8."""
+def cut_out(rgb: np.ndarray, mask: np.ndarray, options: Options, unseen: bool = False) -> np.ndarray:
+    """RGBA (H, W, 4) uint8, straight, from ``rgb`` (H, W, 3) and ``mask`` (H, W) uint8; ``unseen`` as the kernel's."""
     rgba = np.zeros((*mask.shape, 4), np.uint8)
     cutouts.cut_out(
         np.ascontiguousarray(rgb),
@@ -105,5 +107,6 @@ def cut_out(rgb: np.ndarray, mask: np.ndarray, options: Options) -> np.ndarray:
         rgba,
         feather=float(options.feather_px),
         rim=float(options.rim_px),
+        unseen=unseen,
     )
     return rgba

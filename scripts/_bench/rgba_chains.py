@@ -111,7 +111,7 @@ def numpy(rgb: np.ndarray, mask: np.ndarray, size: tuple[int, int], colour: tupl
     deepest = np.max([padded[v : v + height, u : u + width] for v in range(3) for u in range(3)], 0)
     sure, cleared = (mask >= 250) & ((depth >= DEEP) | (deepest <= depth)), (mask <= 5) & (depth <= -DEEP)
     out = np.where(mask[..., None] > 0, rgb, np.uint8(0))
-    y, x = np.nonzero(~sure & (depth < DEEP))
+    y, x = np.nonzero(~sure & (depth < DEEP) & _around(sure))
     y, x, inner = _nearest(sure, y, x)
     bleeds = mask[y, x] == 0
     at = np.where(bleeds, inner[0], y), np.where(bleeds, inner[1], x)
@@ -144,6 +144,16 @@ def _depths(mask: np.ndarray) -> np.ndarray:
             best = np.where(there, np.minimum(best, np.int16(v * v + u * u)), best)
         to.append(best)
     return np.where(inside, to[0], -to[1])
+
+
+def _around(kind: np.ndarray) -> np.ndarray:
+    """Pixels (H, W) bool whose square of ``REACH`` to each side holds one of ``kind``: they alone are looked at."""
+    height, width = kind.shape
+    total = np.pad(kind.astype(np.int32).cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32), ((1, 0), (1, 0)))
+    top, bottom = np.clip(np.arange(height) - REACH, 0, None), np.clip(np.arange(height) + REACH + 1, None, height)
+    left, right = np.clip(np.arange(width) - REACH, 0, None), np.clip(np.arange(width) + REACH + 1, None, width)
+    rows = total[bottom] - total[top]
+    return rows[:, right] > rows[:, left]
 
 
 def _nearest(kind: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:

@@ -27,7 +27,9 @@ def differ(a, b):
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 2), (1, 1), (2, 2), (1, 9), (11, 13), (61, 48)])
-@pytest.mark.parametrize("options", [{}, {"feather": 5.0}, {"rim": 0.0}, {"rim": 3.5, "feather": 2.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"feather": 5.0}, {"rim": 0.0}, {"unseen": True}, {"rim": 3.5, "feather": 2.0}]
+)
 def test_equals_the_reference(shape, options):
     rgb, mask = scene(shape)
     assert differ(cut(rgb, mask, **options), cutouts_reference.cut_out(rgb, mask, **options)) <= 1

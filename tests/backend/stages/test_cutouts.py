@@ -114,6 +114,16 @@ def test_cancel_stops_it(tmp_path):
     assert len(list(context.output.iterdir())) < 9
 
 
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 255, 255)])
+def test_a_photo_with_its_own_alpha_keeps_its_colours_whatever_lies_hidden(hidden):
+    mask = disc()
+    picture = np.where(mask[..., None] > 0, np.array(OBJECT), np.array(hidden)).astype(np.uint8)
+    rgba = cutouts.cut_out(picture, mask, cutouts.Options(), unseen=True)
+    assert np.abs(rgba[mask > 0][:, :3].astype(int) - OBJECT).max() <= 1
+    wrong = cutouts.cut_out(picture, mask, cutouts.Options())
+    assert np.abs(wrong[mask > 0][:, :3].astype(int) - OBJECT).max() > 10
+
+
 @pytest.mark.data
 def test_real_textures_lose_the_background_they_were_put_on(data):
     source = images.read_rgba(data / "lego_synthetic" / "train" / "r_0.png")
