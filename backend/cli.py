@@ -67,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("target", type=Path, metavar="OUT", help="name ending in .ply, .compressed.ply, .spz or .glb")
     convert.add_argument("--up", metavar="WAY", help="up in files that fix no axes: z, y, or =-y (else as IN says)")
     convert.add_argument("--turn", metavar="WAY", help="turn the splats until this is up (z for Blender)")
+    cameras = command("cameras", "make one camera file of another: COLMAP, transforms.json, Blender's terms")
+    cameras.add_argument("source", type=Path, metavar="IN", help="a job's folder, or what --cameras takes")
+    cameras.add_argument("target", type=Path, metavar="OUT", help="a folder (COLMAP) or a .json file")
+    kinds = ("colmap", "colmap-text", "transforms", "blender")
+    cameras.add_argument("--as", dest="form", choices=kinds, help="what to write (else as OUT says)")
+    cameras.add_argument("--images", type=Path, metavar="DIR", help="the photos, whose file names are written")
     command("doctor", "say whether this machine can run jobs")
     serve = command("serve", "answer JSON-RPC on standard input and output (for Blender)")
     serve.add_argument("--idle", type=float, default=1800.0, metavar="SECONDS", help="end after so long without work")
@@ -211,6 +217,17 @@ def _convert(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _cameras(arguments: argparse.Namespace) -> int:
+    from .camera_files.convert import convert
+
+    made = convert(arguments.source, arguments.target, arguments.form, arguments.images)
+    if arguments.json:
+        _json(vars(made))
+    else:
+        _say(f"{made.cameras} cameras and {made.points} points in {made.target} ({made.form})")
+    return DONE
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from . import doctor
 
@@ -250,6 +267,7 @@ COMMANDS = {
     "inspect": _inspect,
     "evaluate": _evaluate,
     "convert": _convert,
+    "cameras": _cameras,
     "doctor": _doctor,
     "serve": _serve,
     "worker": _worker,

@@ -34,7 +34,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--frame", "prompts", "frame", "photo that --point and --box are on (default: the first)", "NAME"),
     _flag("--prompts", "prompts", "file", "JSON file with prompts on one or more photos", "FILE"),
     _flag("--masks", "masks", "path", "folder of masks you already have (white = object)", "DIR"),
-    _flag("--cameras", "cameras", "path", "cameras you have: COLMAP model, transforms.json or cameras_gt.json", "PATH"),
+    _flag("--cameras", "cameras", "path", "cameras you have: COLMAP, transforms.json, bundle.out, ...", "PATH"),
     _flag("--device", "device", "choice", "where to compute", choices=DEVICES),
     _flag("--length", "length", "float", "a known length of the object; makes the result metric", "METRES"),
     _flag("--length-of", "length_of", "choice", "what --length measures", choices=LENGTH_OF),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Camera files that a user may already have: COLMAP models, transforms.json, cameras_gt.json, Middlebury's par.txt.
+"""Camera files that a user may already have: COLMAP models, transforms.json, cameras_gt.json, Bundler's
+bundle.out, Middlebury's par.txt, cameras in Blender's terms, and our own cameras.json.
 
 ``read_cameras`` finds out which kind a path is. Every reader raises ``ValueError`` with the cause for a file that is
 missing, truncated, of another kind or makes no sense; none takes memory because a file claims to need it.
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..lens import Scene
-from . import camera_list, colmap_binary, colmap_text, middlebury, transforms
+from . import blender, bundler, camera_list, colmap_binary, colmap_text, job, middlebury, transforms
 
 _MODEL_PLACES = (".", "sparse/0", "sparse", "0")
-_JSON_NAMES = ("transforms.json", "transforms_train.json", "cameras_gt.json")
+_JSON_NAMES = ("transforms.json", "transforms_train.json", "cameras_gt.json", "cameras.json", "blender_cameras.json")
+_BUNDLES = ("bundle.out", "bundle/bundle.out")
 _LARGEST_JSON = 256 << 20
 
 
@@ -35,6 +37,8 @@ def read_cameras(path: Path) -> Scene:
         return colmap_binary.read_model(path.parent)
     if path.name.endswith("_par.txt"):
         return middlebury.read_cameras(path)
+    if path.suffix.lower() == ".out":
+        return bundler.read_cameras(path)
     if path.suffix.lower() == ".txt" and (path.parent / "images.txt").is_file():
         return colmap_text.read_model(path.parent)
     raise ValueError(f"expected a COLMAP model, a transforms.json or a cameras_gt.json, got {path.name}")
@@ -52,6 +56,9 @@ def _read_folder(folder: Path) -> Scene:
             return _read_json(folder / name)
     for path in sorted(folder.glob("*_par.txt")):
         return middlebury.read_cameras(path)
+    for name in _BUNDLES:
+        if (folder / name).is_file():
+            return bundler.read_cameras(folder / name)
     raise ValueError(f"expected a COLMAP model or one of {', '.join(_JSON_NAMES)} in {folder}, got none of them")
 
 
@@ -62,6 +69,8 @@ def _read_json(path: Path) -> Scene:
         return transforms.parse(data, path.name)
     if isinstance(data.get("images"), dict):
         return camera_list.parse(data, path.name)
+    if isinstance(data.get("cameras"), list):
+        return (blender if data.get("format") == blender.FORMAT else job).parse(data, path.name)
     raise ValueError(f"expected 'frames' (transforms.json) or 'images' (cameras_gt.json) in {path.name}, got neither")
 
 
