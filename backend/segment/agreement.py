@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make rough masks agree over all views: each round builds a hull, asks it about every frame and cuts the frame anew.
 
-Evidence for a pixel: the silhouette of the other frames' hull, colours of object and background shared by all frames
-and the frame's own, and the picture of the background (``backdrop.py``). A frame's weight in the next round is
+The masks are first cut by what stands out from the ground (``geometry.py``). Evidence for a pixel: the silhouette of
+the other frames' hull, colours of object and background shared by all frames and the frame's own, the picture of the
+background (``backdrop.py``) and the relief (``parallax.py``). A frame's weight in the next round is
 how far its new mask agrees with the others, so that a bad mask is outvoted first and repaired after.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import cv2
@@ -17,12 +17,13 @@ import numpy as np
 
 from ..records import Camera
 from . import colour
-from .backdrop import MOST_CELLS, SIDE, difference, ground_height, paint
 from .carry import Carried, Colours, place_cost
-from .cut import contrast_weights, cut
-from .evidence import count, difference_bins, joint_table, judge
+from .cut import cut
+from .evidence import count, count_geometry, geometry_table, joint_table, judge
+from .geometry import Geometry, cut_by_geometry
 from .hull import Hull, View, make_hull, make_view, silhouette
 from .many import side_by_side
+from .scene import Scene, clear_of, core, make_scene, unlike_backdrop
 from .settle import settle
 from .shape import fill_holes, keep_parts, overlap
 
@@ -58,21 +59,26 @@ _PAINTED = (0, 1, 3)
 _SURROUND = (9, 9, 9, 3)
 """Pixels, by round, by which what claims to be the object is widened before the rest counts as free of it."""
 
+_LENIENCE = 0.4
+"""Share by which more dissent is tolerated where geometry is believed: it, too, keeps the masks from drifting."""
+
+_RELIEF = 0.5
+"""Weight of the relief: its windows reach over the contour, which colours and the backdrop place better."""
+
+_BLINDNESS = 0.9
+"""Share of their denial that colours lose where they do not tell the object from the ground."""
+
+_INSIDE = 1.5
+"""Belief that lying within a tight hull gains where colours tell nothing."""
+
+_CERTAIN = 1.5
+"""Log-odds of a silhouette's pixel being the object's at which the silhouette is believed as it is."""
+
+_OPENING = 0.35
+"""Share of the time that the first cut takes."""
+
 _MARGIN = 0.35
 """The box is enlarged by this share of its diagonal: it came from rough masks or from points alone."""
-
-
-@dataclass(kw_only=True)
-class Scene:
-    """What does not change over the rounds: pictures (h, w, 3) uint8, their bins (h, w), cameras, contrast weights."""
-
-    images: list[np.ndarray]
-    indices: list[np.ndarray]
-    cameras: list[Camera]
-    weights: list[np.ndarray]
-    lab: list[np.ndarray]
-    smoothness: float
-    first: list[Carried]
 
 
 def agree(
@@ -87,39 +93,32 @@ def agree(
     progress: Callable[[float], None],
 ) -> list[Carried]:
     """Masks that agree, at the size of the undistorted ``images`` (h, w, 3) uint8; ``box`` (2, 3) world."""
-    scene = Scene(
-        images=images,
-        indices=[colour.colour_indices(image) for image in images],
-        cameras=cameras,
-        weights=list(side_by_side(lambda image: contrast_weights(image, smoothness), images)),
-        lab=[_small_lab(image) for image in images],
-        smoothness=smoothness,
-        first=masks,
-    )
-    height: float | None = None
+    scene = make_scene(images, cameras, masks, smoothness)
+    if rounds == 0:
+        return masks
+    geometry, masks = cut_by_geometry(scene, masks, box, lambda share: progress(_OPENING * share))
     unlike: list[np.ndarray] = []
     for step in range(rounds):
-        progress(step / rounds)
+        say = partial(_report, progress, step, rounds)
+        say(0.0)
         # Fewer rounds leave out the first, lenient ones.
         schedule = min(max(step + len(_TOLERATED) - rounds, 0), len(_TOLERATED) - 1)
-        hull, views = carve(scene.cameras, masks, box, voxels, _TOLERATED[schedule])
-        progress((step + 0.2) / rounds)
-        pairs = list(zip(views, images, strict=True))
-        others = list(side_by_side(partial(_others, hull), pairs))
-        progress((step + 0.4) / rounds)
-        clear = _clear(scene, masks, others, _SURROUND[schedule])
-        if height is None or schedule in _PAINTED:
-            height = ground_height(cameras, scene.lab, clear) if height is None else height
-            progress((step + 0.5) / rounds)
-            unlike = _unlike(scene, clear, height)
-        say = partial(_report, progress, step, rounds)
-        masks = _recut(scene, masks, others, clear, unlike, schedule, say)
+        tolerated = _TOLERATED[schedule] * (1 + _LENIENCE * geometry.power)
+        hull, views = carve(scene.cameras, masks, box, voxels, tolerated)
+        say(0.2)
+        others = list(side_by_side(partial(_others, hull), list(zip(views, images, strict=True))))
+        say(0.4)
+        clear = clear_of(scene, masks, others, _SURROUND[schedule])
+        if not unlike or schedule in _PAINTED:
+            unlike = unlike_backdrop(scene, clear, geometry.height)
+        say(0.7)
+        masks = _recut(scene, geometry, masks, others, clear, unlike, schedule, say)
     return masks
 
 
 def _report(progress: Callable[[float], None], step: int, rounds: int, share: float) -> None:
-    """Pass on that ``share`` of the last third of round ``step`` is done."""
-    progress((step + 0.7 + 0.3 * share) / rounds)
+    """Pass on that ``share`` of round ``step`` is done."""
+    progress(_OPENING + (1 - _OPENING) * (step + share) / rounds)
 
 
 def carve(
@@ -149,37 +148,9 @@ def _others(hull: Hull, pair: tuple[View, np.ndarray]) -> np.ndarray:
     return np.clip(cv2.resize(belief, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
 
 
-def _small_lab(image: np.ndarray) -> np.ndarray:
-    """``image`` (h, w, 3) uint8 sRGB as blurred uint8 Lab of the size for backdrops."""
-    scale = min(1.0, SIDE / max(image.shape[:2]))
-    size = (max(2, round(image.shape[1] * scale)), max(2, round(image.shape[0] * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 0.7)
-
-
-def _clear(scene: Scene, masks: list[Carried], others: list[np.ndarray], surround: int) -> list[np.ndarray]:
-    """Likely free of the object, at the backdrop's size: neither mask nor others claim it, nor their close surround."""
-    clear = []
-    for m, o, lab in zip(masks, others, scene.lab, strict=True):
-        claimed = cv2.resize(np.maximum(m.mask, o), lab.shape[1::-1], interpolation=cv2.INTER_AREA)
-        clear.append((1 - cv2.dilate(claimed, np.ones((surround, surround), np.uint8))).astype(np.float32))
-    return clear
-
-
-def _unlike(scene: Scene, clear: list[np.ndarray], height: float) -> list[np.ndarray]:
-    """Bins of the difference from the backdrop, (h, w) uint8 at the backdrop's size."""
-    # Cells finer than pixels would only cost time.
-    cells = min(MOST_CELLS, max(scene.lab[0].shape) * 2 // 3)
-    backdrop = paint(scene.cameras, scene.lab, clear, height, cells=cells)
-
-    def compare(i: int) -> np.ndarray:
-        return difference_bins(difference(backdrop, scene.cameras[i], scene.lab[i], clear[i]))
-
-    return list(side_by_side(compare, range(len(clear))))
-
-
 def _recut(
     scene: Scene,
+    geometry: Geometry,
     masks: list[Carried],
     others: list[np.ndarray],
     clear: list[np.ndarray],
@@ -191,6 +162,42 @@ def _recut(
 
     ``schedule``: index into the tables by round above.
     """
+    ratios = _ratios(scene, masks, others)
+
+    def learn(i: int) -> tuple[np.ndarray, np.ndarray]:
+        size = unlike[i].shape[::-1]
+        agreed = masks[i].mask * others[i]
+        filled = core(cv2.resize(fill_holes(masks[i].mask, 0.2) * others[i], size, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(ratios(i), size, interpolation=cv2.INTER_AREA)
+        sides = np.array([count(small, unlike[i], weights) for weights in (filled, clear[i])])
+        solid = core(cv2.resize(agreed, size, interpolation=cv2.INTER_AREA))
+        # The difference counts in the other table already; here reliefs stand alone.
+        shapes = count_geometry(geometry.reliefs[i], np.zeros_like(unlike[i]), (solid * (solid > 0.6), clear[i]))
+        return masks[i].confidence * sides, masks[i].confidence * shapes
+
+    learnt = list(side_by_side(learn, range(len(masks))))
+    table = joint_table(*np.sum([pair[0] for pair in learnt], axis=0))
+    by_relief = geometry_table(*np.sum([pair[1] for pair in learnt], axis=0))[:, 0]
+    tight = tightness(scene.first, others)
+
+    def recut(i: int) -> Carried:
+        size = others[i].shape[::-1]
+        bins = cv2.resize(unlike[i], size, interpolation=cv2.INTER_NEAREST)
+        denial = _DENIAL[schedule] * (1 - _BLINDNESS * geometry.blind)
+        evidence = np.maximum(judge(table, ratios(i), bins), -denial)
+        weight = np.float32(_RELIEF * geometry.power * (1 + geometry.blind))
+        evidence += weight * cv2.resize(by_relief[geometry.reliefs[i]], size, interpolation=cv2.INTER_LINEAR)
+        return _cut(scene, i, evidence, others[i], tight[i], 1 + _INSIDE * geometry.blind, schedule)
+
+    results: list[Carried] = []
+    for result in side_by_side(recut, range(len(masks))):
+        progress(0.7 + 0.3 * len(results) / len(masks))
+        results.append(result)
+    return results
+
+
+def _ratios(scene: Scene, masks: list[Carried], others: list[np.ndarray]) -> Callable[[int], np.ndarray]:
+    """For each frame its pixels' log-likelihood ratios (h, w) by colours shared by all frames and by its own."""
     shared = Colours()
     own = []
     for index, m, other in zip(scene.indices, masks, others, strict=True):
@@ -204,50 +211,52 @@ def _recut(
         mixed = [s / t + 0.5 * o for s, t, o in zip(shared.learnt, totals, own[i], strict=True)]
         return colour.log_ratio(mixed[0], mixed[1])[scene.indices[i]]
 
-    def learn(i: int) -> np.ndarray:
-        size = unlike[i].shape[::-1]
-        inside = _core(cv2.resize(fill_holes(masks[i].mask, 0.2) * others[i], size, interpolation=cv2.INTER_AREA))
-        small = cv2.resize(ratios(i), size, interpolation=cv2.INTER_AREA)
-        sides = [count(small, unlike[i], weights) for weights in (inside, clear[i])]
-        return masks[i].confidence * np.array(sides)
+    return ratios
 
-    table = joint_table(*np.sum(list(side_by_side(learn, range(len(masks)))), axis=0))
 
-    def recut(i: int) -> Carried:
-        bins = cv2.resize(unlike[i], others[i].shape[::-1], interpolation=cv2.INTER_NEAREST)
-        evidence = np.maximum(judge(table, ratios(i), bins), -_DENIAL[schedule])
-        return _cut(scene, i, evidence, others[i], schedule)
+def tightness(first: list[Carried], others: list[np.ndarray]) -> np.ndarray:
+    """How much to make of lying within the other frames' silhouette, (frames,) in [0, 1].
 
-    results: list[Carried] = []
-    for result in side_by_side(recut, range(len(masks))):
-        progress(len(results) / len(masks))
-        results.append(result)
-    return results
+    A hull says where the object is not; seen from one side only it is much larger than the object. The share of the
+    silhouette that a frame's ``first`` mask fills says how much; a mask that the others deny takes the others' median.
+    """
+    shares, held = [], []
+    for m, other in zip(first, others, strict=True):
+        both = float(np.minimum(m.mask, other).sum())
+        shares.append(both / max(float(other.sum()), 1.0))
+        held.append((both / max(float(m.mask.sum()), 1.0)) ** 2)
+    believed, filled = np.array(held), np.array(shares)
+    usual = np.median(filled[believed > 0.5] if (believed > 0.5).any() else filled)
+    share = np.clip(believed * filled + (1 - believed) * usual, 1e-3, 1 - 1e-3)
+    return np.clip(np.log(share / (1 - share)) / _CERTAIN, 0, 1)
 
 
 def _learn(indices: np.ndarray, mask: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
     """Colour densities of object and background in one frame, where its mask and the others agree."""
-    sides = (_core(mask * other), _core((1 - mask) * (1 - other)))
+    sides = (core(mask * other), core((1 - mask) * (1 - other)))
     counts = [colour.histogram(indices, side) for side in sides]
     return [c / max(float(c.sum()), 1.0) for c in counts]
 
 
-def _core(weights: np.ndarray) -> np.ndarray:
-    """``weights`` (h, w) float32 without their rim: pixels on a contour mix the colours of both sides."""
-    return cv2.erode(weights, np.ones((5, 5), np.uint8))
+def _cut(
+    scene: Scene, i: int, evidence: np.ndarray, other: np.ndarray, tight: float, inside: float, schedule: int
+) -> Carried:
+    """Cut frame ``i`` by the log-likelihood ``evidence`` (h, w) and the ``other`` frames' belief (h, w).
 
-
-def _cut(scene: Scene, i: int, ratios: np.ndarray, other: np.ndarray, schedule: int) -> Carried:
-    """Cut frame ``i`` by the log-likelihood ``ratios`` (h, w) and the ``other`` frames' belief (h, w)."""
+    ``tight``: see ``tightness``; ``inside``: largest belief that lying within the others' silhouette gives.
+    """
     place = place_cost(other, np.full_like(other, _SHARPNESS[schedule]))
-    doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -1.0, 3.0)
+    doubt = np.clip(-np.log(np.maximum(other, 1e-3) / np.maximum(1 - other, 1e-3)), -inside, 3.0)
+    cost = np.where(place < 0, tight * place, place)
+    cost += _FIRMNESS[schedule] * np.where(doubt < 0, tight * doubt, doubt)
     anchor = scene.first[i].confidence * overlap(scene.first[i].mask, other)
-    place += np.float32(_ANCHOR * anchor) * place_cost(scene.first[i].mask, np.full_like(other, 0.5))
-    cost = place + _FIRMNESS[schedule] * doubt - ratios
-    mask = cut(cost.astype(np.float32), scene.weights[i])
+    cost += np.float32(_ANCHOR * anchor) * place_cost(scene.first[i].mask, np.full_like(other, 0.5))
+    mask = cut((cost - evidence).astype(np.float32), scene.weights[i])
     if schedule >= _SETTLED:
         mask = settle(mask, scene.images[i], scene.smoothness)
     near = other > 0.5
     mask = fill_holes(keep_parts(mask, near if near.any() else mask > 0.5, 0.02), 0.002)
-    agreed = overlap(mask, other)
+    # A mask inside a loose silhouette agrees with it better than their overlap says.
+    held = float(np.minimum(mask, other).sum()) / max(float(mask.sum()), 1.0)
+    agreed = float(np.sqrt(overlap(mask, other) * held))
     return Carried(mask=mask, confidence=float(np.clip(agreed, 0.02, 0.99)), method="agreement")

@@ -19,6 +19,9 @@ _COLOURS, _DIFFERENCES = 13, 12
 _LARGEST = 2.2
 """log(1 + difference) at the last bin: eight standard deviations."""
 
+_RELIEFS, _LOWEST, _RANGE = 11, -0.4, 1.1
+"""Bins of the relief (``parallax.py``), the least one's value and the range they cover."""
+
 
 def difference_bins(unlike: np.ndarray) -> np.ndarray:
     """Bin of each difference (h, w) float32, uint8; 0 where it is unknown (NaN)."""
@@ -58,3 +61,45 @@ def judge(table: np.ndarray, ratios: np.ndarray, bins: np.ndarray) -> np.ndarray
 def _colour_bins(ratios: np.ndarray) -> np.ndarray:
     """Bin of each log-likelihood ratio, int64."""
     return np.clip((ratios + LIMIT) * (_COLOURS / (2 * LIMIT)), 0, _COLOURS - 1).astype(np.int64)
+
+
+def relief_bins(relief: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bin of each relief (h, w) float32, uint8 at ``size`` (width, height); 0 where it is unknown (NaN)."""
+    known = ~np.isnan(relief)
+    filled = np.where(known, relief, 0).astype(np.float32)
+    scaled = (cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR) - _LOWEST) * ((_RELIEFS - 1) / _RANGE)
+    there = cv2.resize(known.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return np.where(there, 1 + np.clip(scaled, 0, _RELIEFS - 1), 0).astype(np.uint8)
+
+
+def count_geometry(reliefs: np.ndarray, bins: np.ndarray, sides: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Joint histograms (sides, _RELIEFS + 1, _DIFFERENCES + 1) of ``reliefs`` and difference ``bins`` (h, w) uint8.
+
+    ``sides``: weights (h, w) of the pixels of each side. Only where the relief is known.
+    """
+    index = reliefs.astype(np.int64) * (_DIFFERENCES + 1) + bins
+    size = (_RELIEFS + 1) * (_DIFFERENCES + 1)
+    counts = [np.bincount(index.ravel(), (side * (reliefs > 0)).ravel().astype(np.float64), size) for side in sides]
+    return np.array(counts).reshape(len(sides), _RELIEFS + 1, -1)
+
+
+def geometry_table(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Log-likelihood ratio for each bin of relief and difference, float32 in [-LIMIT, LIMIT]; 0 for unknown reliefs.
+
+    Where the difference is unknown, reliefs count as they do where it is known: unknown is the ground that masks
+    claim, so that its own statistics would only say so.
+    """
+    table = np.zeros(inside.shape, np.float32)
+    known = [counts[1:, 1:] for counts in (inside, outside)]
+    alone = [counts.sum(1, keepdims=True) for counts in known]
+    if min(float(counts.sum()) for counts in alone) <= 0:
+        alone = [counts[1:, :1] for counts in (inside, outside)]
+    for columns, pair in ((slice(0, 1), alone), (slice(1, None), known)):
+        densities = []
+        for counts in pair:
+            part = cv2.GaussianBlur(np.ascontiguousarray(counts), (0, 0), 0.7, borderType=cv2.BORDER_REPLICATE).reshape(
+                counts.shape
+            )
+            densities.append((part + 1e-9) / (part.sum() + 1e-9 * part.size) + 0.03 / part.size)
+        table[1:, columns] = np.log(densities[0] / densities[1])
+    return np.clip(table, -LIMIT, LIMIT)

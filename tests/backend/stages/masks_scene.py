@@ -28,15 +28,18 @@ class Scene:
     box: np.ndarray = field(default_factory=lambda: np.array([[-RADIUS, -RADIUS, 0.0], [RADIUS, RADIUS, 2 * RADIUS]]))
 
 
-def ball_on_table(count: int = 12, seed: int = 0, table_patch: bool = False) -> Scene:
-    """Photograph the ball ``count`` times; with ``table_patch`` a cap of the ball has the colours of the table."""
+def ball_on_table(count: int = 12, seed: int = 0, table_patch: bool = False, camouflage: bool = False) -> Scene:
+    """Photograph the ball ``count`` times; with ``table_patch`` a cap of the ball has the colours of the table.
+
+    With ``camouflage`` all of the ball is painted with the table's tiles, not shaded.
+    """
     random = np.random.default_rng(seed)
     tiles = random.integers(70, 150, (40, 40, 3)).astype(np.float64)
     scene = Scene()
     for i in range(count):
         azimuth, elevation = 2 * np.pi * i / count, np.radians(25 if i % 2 else 45)
         camera = _camera(f"{i:03d}", azimuth, elevation)
-        image, mask = _render(camera, tiles, table_patch)
+        image, mask = _render(camera, tiles, table_patch, camouflage)
         noise = random.normal(0, 2, image.shape)
         scene.images[camera.name] = np.clip(image + noise, 0, 255).astype(np.uint8)
         scene.masks[camera.name] = mask
@@ -57,7 +60,9 @@ def _camera(name: str, azimuth: float, elevation: float) -> records.Camera:
     return records.Camera(name=name, image=f"images/{name}.png", width=width, height=height, K=K, cam_from_world=matrix)
 
 
-def _render(camera: records.Camera, tiles: np.ndarray, table_patch: bool) -> tuple[np.ndarray, np.ndarray]:
+def _render(
+    camera: records.Camera, tiles: np.ndarray, table_patch: bool, camouflage: bool
+) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(camera.K).T @ camera.cam_from_world[:3, :3]
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
@@ -67,7 +72,7 @@ def _render(camera: records.Camera, tiles: np.ndarray, table_patch: bool) -> tup
     mask = beside < RADIUS**2
     hit = eye + rays * (along - np.sqrt(np.maximum(RADIUS**2 - beside, 0)))[..., None]
     ground = eye + rays * (-eye[2] / np.minimum(rays[..., 2], -1e-6))[..., None]
-    cells = np.floor(ground[..., :2] / 0.12).astype(int) % 40
+    cells = np.floor(ground[..., :2] / (0.06 if camouflage else 0.12)).astype(int) % 40
     image = tiles[cells[..., 0], cells[..., 1]]
     image[rays[..., 2] >= 0] = (150, 170, 200)
     normal = (hit - middle) / RADIUS
@@ -77,6 +82,11 @@ def _render(camera: records.Camera, tiles: np.ndarray, table_patch: bool) -> tup
     if table_patch:
         cap = normal @ np.array([0.8, 0.36, 0.48]) > 0.9
         paint[cap] = (110.0, 110, 110)
+    if camouflage:
+        turned = np.arctan2(normal[..., 1], normal[..., 0]) * RADIUS, np.arcsin(np.clip(normal[..., 2], -1, 1)) * RADIUS
+        pieces = np.floor(np.stack(turned, -1) / 0.06).astype(int) % 40
+        image[mask] = tiles[pieces[..., 0], pieces[..., 1]][mask]
+        return image, mask
     image[mask] = (paint * (0.75 + 0.25 * normal[..., 2:3]))[mask]
     return image, mask
 

@@ -69,6 +69,23 @@ def test_a_part_in_the_colours_of_the_table_comes_back(tmp_path):
     assert min(overlaps.values()) > 0.95
 
 
+def test_an_object_in_the_colours_of_the_ground_is_carved_out_of_it(tmp_path):
+    scene = ms.ball_on_table(count=16, camouflage=True)
+    masks = {}
+    for i, (name, mask) in enumerate(scene.masks.items()):
+        # Each first mask has lost a side of the ball and taken in as much of the table on another side.
+        shift = (18, 14) if i % 2 else (-12, 20)
+        masks[name] = np.roll(mask, shift, axis=(0, 1))
+    before = [(masks[n] & m).sum() / (masks[n] | m).sum() for n, m in scene.masks.items()]
+    assert max(before) < 0.65
+    workspace = ms.write_frames(scene, tmp_path, cameras=True)
+    write_masks(workspace, masks, dict.fromkeys(masks, 0.5), "prompt")
+    ms.run_stage(masks_refined, workspace, ALL)
+    overlaps = ms.overlaps(workspace, "masks_refined", scene)
+    assert np.mean(list(overlaps.values())) > 0.92
+    assert min(overlaps.values()) > 0.85
+
+
 @pytest.mark.parametrize("method", ["given", "alpha"])
 def test_trusted_masks_are_only_copied_when_nothing_was_undistorted(tmp_path, method):
     scene = ms.ball_on_table(count=4)
