@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import runtime
+from . import mask_operators, runtime
 from .compat import custom
 from .preferences import backend_python, jobs_folder
 from .properties import settings_of
@@ -151,8 +151,8 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         self.press: Any = None
         self.problem = ""
         self.stroke: list[tuple[float, float]] = []
+        mask_operators.follow(context)
         self._turn_to(context, settings_of(context).shown_frame)
-        runtime.listen()
         self.timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
         _marking = self

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The masks of a capture as they are made: what was asked of the backend, what it answered. No Blender here.
 
-``MaskBoard.pump`` compares the marks on the photos with those the backend knows and asks for what has changed, so that a
-click, its undo and its redo are all the same to it: another list of marks.
+``MaskBoard.pump`` compares the marks on the photos with those the backend knows and asks for what has changed, so that
+a click, its undo and its redo are all the same to it: another list of marks.
 """
 
 from __future__ import annotations
@@ -96,19 +96,20 @@ class MaskBoard:
         """Forget everything; the backend closes its session when the next one is opened, or with itself."""
         self.__init__(self._caller)  # type: ignore[misc]
 
-    def pump(self, marks: Marks) -> bool:
-        """Ask for what has changed in ``marks``; True where something was asked. Never blocks."""
+    def pump(self, marks: Marks, frame: str = "") -> bool:
+        """Ask for what has changed in ``marks``, and for the outline of ``frame``; True where something was asked."""
         if self.phase is Phase.CARRYING:
-            return self._look()
+            return self._look(frame)
         if self.phase is not Phase.READY:
             return False
         changed = [
-            frame
-            for frame in self.frames
-            if frame not in self._asked and marks.get(frame, []) != self._known.get(frame, [])
+            name for name in self.frames if name not in self._asked and marks.get(name, []) != self._known.get(name, [])
         ]
-        for frame in changed:
-            self._ask(frame, [dict(prompt) for prompt in marks.get(frame, [])])
+        for name in changed:
+            self._ask(name, [dict(prompt) for prompt in marks.get(name, [])])
+        seen = self.shown.get(frame)
+        if not changed and seen is not None and not seen.contour and not self._asked:
+            return self._look(frame)
         return bool(changed)
 
     def propagate(self) -> None:
@@ -164,22 +165,23 @@ class MaskBoard:
 
         self._caller().call("masks_prompt", {"session": session, "frame": frame, "prompts": prompts}, answered)
 
-    def _look(self) -> bool:
-        """Ask how far the carrying is, a few times a second."""
+    def _look(self, frame: str) -> bool:
+        """Ask how far the carrying is and for the outline of ``frame``, a few times a second."""
         if self._looking or time.monotonic() < self._next_look:
             return False
         self._looking = True
 
         def answered(result: dict[str, Any] | None, problem: Problem | None) -> None:
             self._looking, self._next_look = False, time.monotonic() + _ASK_SECONDS
-            if self.phase is not Phase.CARRYING:
+            if self._id != session:
                 return
             if result is None:
                 self.phase, self.problem = Phase.READY, problem
                 return
             self._take(result)
 
-        self._caller().call("masks_state", {"session": self._id}, answered)
+        session = self._id
+        self._caller().call("masks_state", {"session": session, "frame": frame}, answered)
         return True
 
     def _take(self, state: dict[str, Any]) -> None:
@@ -187,14 +189,16 @@ class MaskBoard:
         self.fraction, self.message = float(state["fraction"]), state["message"]
         for frame, row in state["frames"].items():
             before = self.shown.get(frame)
-            if before is None or before.mask != row["mask"]:
+            if frame in self._asked:
+                continue  # a newer answer is on its way
+            if before is None or before.mask != row["mask"] or (row.get("contour") and not before.contour):
                 self.shown[frame] = Shown(
                     mask=row["mask"],
                     confidence=row["confidence"],
                     prompted=row["prompted"],
                     contour=row.get("contour", []),
                 )
-        if state["state"] == "running":
+        if state["state"] == "running" or self.phase is not Phase.CARRYING:
             return
         self.phase = Phase.READY
         if state["state"] == "failed":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the prompts over their photo in the image editor: green for the object, red for what is not."""
+"""Draw over the photo in the image editor: its mask's outline, the prompts (green: object, red: not), a filmstrip."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from .marking import FRAME, SIZE
+from .mask_operators import board
 
 _OBJECT, _OTHER, _RIM = (0.25, 0.85, 0.35, 1.0), (0.95, 0.25, 0.2, 1.0), (0.0, 0.0, 0.0, 0.9)
 _RADIUS = 6.0
@@ -33,26 +34,69 @@ def remove() -> None:
 
 
 def _draw() -> None:
-    """Draw the prompts of the photo that this editor shows."""
+    """Draw the mask's outline, the prompts and the filmstrip of the photo that this editor shows."""
     context: Any = bpy.context
     image = context.space_data.image
     frame = image.get(FRAME) if image else None
     if frame is None:
         return
     width, height = image[SIZE]
-    to_region = context.region.view2d.view_to_region
+    view = context.region.view2d
+
+    def to_region(x: float, y: float) -> tuple[float, float]:
+        return view.view_to_region(x / width, 1 - y / height, clip=False)
+
+    seen = board.shown.get(frame)
+    for polygon in seen.contour if seen is not None else ():
+        corners = [to_region(x, y) for x, y in polygon]
+        _shape("LINE_LOOP", corners, _RIM, 3.0)
+        _shape("LINE_LOOP", corners, _OBJECT if seen.prompted else sure_colour(seen.confidence), 1.5)
+    per_pixel = abs(to_region(1, 0)[0] - to_region(0, 0)[0])
     for prompt in context.scene.turnaround.prompts:
-        if prompt.frame != frame:
-            continue
-        x0, y0, x1, y1 = prompt.area
-        start = to_region(x0 / width, 1 - y0 / height, clip=False)
-        if prompt.kind == "box":
-            end = to_region(x1 / width, 1 - y1 / height, clip=False)
-            outline = [start, (end[0], start[1]), end, (start[0], end[1])]
-            _shape("LINE_LOOP", outline, _OBJECT, 2.0)
-        else:
-            _shape("TRI_FAN", _circle(start, _RADIUS + 1.5), _RIM)
-            _shape("TRI_FAN", _circle(start, _RADIUS), _OBJECT if prompt.is_object else _OTHER)
+        if prompt.frame == frame:
+            _draw_prompt(prompt, to_region, per_pixel)
+    if board.shown:
+        _draw_filmstrip(context.region.width, frame)
+
+
+def _draw_prompt(prompt: Any, to_region: Any, per_pixel: float) -> None:
+    """One prompt; ``per_pixel`` is region pixels a photo's pixel."""
+    x0, y0, x1, y1 = prompt.area
+    colour = _OBJECT if prompt.is_object else _OTHER
+    start = to_region(x0, y0)
+    if prompt.kind == "box":
+        end = to_region(x1, y1)
+        _shape("LINE_LOOP", [start, (end[0], start[1]), end, (start[0], end[1])], _OBJECT, 2.0)
+    elif prompt.kind == "stroke":
+        path = [to_region(x, y) for x, y in prompt.as_protocol()["points"]]
+        _shape("LINE_STRIP", path if len(path) > 1 else [path[0], path[0]], (*colour[:3], 0.45), 4.0)
+        _shape("LINE_LOOP", _circle(path[-1], max(prompt.radius * per_pixel, 2.0)), colour, 1.0)
+    else:
+        _shape("TRI_FAN", _circle(start, _RADIUS + 1.5), _RIM)
+        _shape("TRI_FAN", _circle(start, _RADIUS), colour)
+
+
+def _draw_filmstrip(width: float, frame: str) -> None:
+    """A row of cells along the bottom, one a photo, as green as its mask is sure; the one shown stands out."""
+    for name, (x0, x1) in film_cells(board.frames, width).items():
+        seen = board.shown.get(name)
+        high = 16.0 if name == frame else 10.0
+        corners = [(x0, 6.0), (x1, 6.0), (x1, 6.0 + high), (x0, 6.0 + high)]
+        colour = (0.3, 0.3, 0.3, 0.8) if seen is None else _OBJECT if seen.prompted else sure_colour(seen.confidence)
+        _shape("TRI_FAN", [((x0 + x1) / 2, 6.0 + high / 2), *corners, corners[0]], colour)
+
+
+def film_cells(frames: list[str], width: float) -> dict[str, tuple[float, float]]:
+    """Left and right end of every photo's cell in a region ``width`` pixels wide."""
+    margin, step = 10.0, max((width - 20.0) / max(len(frames), 1), 1.0)
+    gap = 1.0 if step > 3 else 0.0
+    return {name: (margin + i * step, margin + (i + 1) * step - gap) for i, name in enumerate(frames)}
+
+
+def sure_colour(confidence: float) -> tuple[float, float, float, float]:
+    """From red over yellow to a bluish green; the marked photos' own green is another."""
+    share = min(max((confidence - 0.3) / 0.6, 0.0), 1.0)
+    return (0.95 - 0.75 * share, 0.25 + 0.55 * share, 0.15 + 0.45 * share, 1.0)
 
 
 def _circle(centre: tuple[float, float], radius: float) -> list[tuple[float, float]]:

@@ -67,8 +67,9 @@ def _go_to(settings: Any, value: int) -> None:
 
 
 class TurnaroundPrompt(bpy.types.PropertyGroup):
-    """A point, a box or a stroke on one photo. ``area`` is (x, y, x, y) for a box; a point uses its first two numbers; a
-    stroke's ``path`` is JSON, [[x, y], ...], and ``radius`` its half width.
+    """A point, a box or a stroke on one photo. ``area`` is (x, y, x, y) for a box; a point uses its first two numbers.
+
+    A stroke's ``path`` is JSON, [[x, y], ...], and ``radius`` its half width.
     """
 
     frame: bpy.props.StringProperty(name="Photo")  # type: ignore[valid-type]
@@ -218,8 +219,14 @@ def _by_frame(prompts: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _usable(prompts: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """Photos on which something marks the object; marks beside it alone only correct a mask seen in Blender."""
-    return {frame: listed for frame, listed in prompts.items() if any(prompt.get("label", 1) == 1 for prompt in listed)}
+    """Photos on which something marks the object; marks beside it alone only correct a mask seen in Blender.
+
+    Where no photo has more than that, all are sent, and the backend says what is missing.
+    """
+    marked = {
+        frame: listed for frame, listed in prompts.items() if any(prompt.get("label", 1) == 1 for prompt in listed)
+    }
+    return marked or prompts
 
 
 def settings_of(context: Any) -> Any:

@@ -56,6 +56,9 @@ def listen() -> None:
 
 def shut_down() -> None:
     """Remove the timer and end the backend."""
+    from . import mask_operators
+
+    mask_operators.forget()
     global _session  # noqa: PLW0603 - see above
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)

@@ -244,8 +244,8 @@ class Service:
     def _on_masks_propagate(self, session: str) -> dict[str, Any]:
         return self._masks.ask("masks_propagate", {"session": session})
 
-    def _on_masks_state(self, session: str) -> dict[str, Any]:
-        return self._masks.ask("masks_state", {"session": session})
+    def _on_masks_state(self, session: str, frame: str = "") -> dict[str, Any]:
+        return self._masks.ask("masks_state", {"session": session, "frame": frame})
 
     def _on_masks_stop(self, session: str) -> dict[str, Any]:
         return self._masks.ask("masks_stop", {"session": session})

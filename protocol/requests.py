@@ -13,11 +13,12 @@ REQUESTS: dict[str, str] = {
     "convert": "{source, target, up, turn, transform} -> {splats, degree, left_out, up}: a splat file written again in "
     "the format of the target's suffix; up (z, y or -y; empty: as the file says) is up in files that fix no axes; "
     "moved by the similarity transform (4 x 4; optional), turned until turn (z, y or -y; empty: as it is) is up",
-    "masks_open": "{capture, folder, engine, model, device, max_side} -> {session, engine, note, frames: [names]}",
+    "masks_open": "{capture, folder, engine, model, device, max_side} -> {session, engine, note, frames, masks}",
     "masks_prompt": "{session, frame, prompts} -> {frame, mask, contour, confidence}; all prompts of the frame",
     "masks_undo": "{session, frame} -> as masks_prompt, without the frame's last prompt",
     "masks_propagate": "{session} -> {started}; masks_state tells how far it is",
-    "masks_state": "{session} -> {state, fraction, message, hint, frames: {name: {mask, confidence, prompted}}}",
+    "masks_state": "{session, frame} -> {state, fraction, message, hint, frames: {name: {mask, confidence, prompted}}}"
+    "; the row of frame has its contour",
     "masks_stop": "{session} -> {stopped}; what was carried so far stays",
     "masks_close": "{session} -> {closed}",
     "doctor": "{} -> {checks: [{name, ok, detail, hint}]}",

@@ -78,6 +78,7 @@ class Desk:
             "engine": self._session.engine,
             "note": self._session.note,
             "frames": self._session.frames.names,
+            "masks": str(self._session.final),
         }
 
     def _of(self, session: str) -> MaskSession:

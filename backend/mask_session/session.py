@@ -19,7 +19,7 @@ import numpy as np
 
 from ...protocol import check_prompt
 from ..errors import JobCancelled, PipelineError
-from ..images import write_image
+from ..images import read_grey, write_image
 from ..segment import engines, sequence
 from ..segment.engines import Found, Task
 from ..segment.settle import enlarge
@@ -55,7 +55,11 @@ class MaskSession:
     def __init__(self, capture: Path, folder: Path, engine: str, model: str, device: str, side: int) -> None:
         self.frames = CaptureFrames(capture, folder / "frames", side)
         self.folder = folder / "masks"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.final = folder / "final"
+        for made in (self.folder, self.final):
+            made.mkdir(parents=True, exist_ok=True)
+        for old in self.final.glob("*.png"):
+            old.unlink()  # another session's: a job takes all that lies there
         choice = engines.choose(engine, ordered=False)
         self.engine = choice.name
         self.note = f"{choice.instead_of} is not used: {choice.reason}. {choice.hint}" if choice.instead_of else ""
@@ -106,6 +110,7 @@ class MaskSession:
         if index in self._carried:
             return self._show(index, self._carried[index], prompted=False)
         self.shown.pop(index, None)
+        (self.final / f"{self.frames.names[index]}.png").unlink(missing_ok=True)
         return {"frame": self.frames.names[index], "mask": "", "contour": [], "confidence": 0.0}
 
     def _show(self, index: int, step: Step, prompted: bool) -> dict[str, Any]:
@@ -115,6 +120,8 @@ class MaskSession:
         path = self.folder / f"{picture.path.stem}-{mark}.png"
         if not path.exists():
             write_image(path, step.mask)
+        # Whole names, since two photos may differ by their suffix alone.
+        write_image(self.final / f"{self.frames.names[index]}.png", step.mask)
         self.shown[index] = Shown(path=path, confidence=step.confidence, prompted=prompted)
         return {
             "frame": self.frames.names[index],
@@ -148,10 +155,10 @@ class MaskSession:
         self._stop.set()
         return {"stopped": running}
 
-    def state(self) -> dict[str, Any]:
-        """How far the propagation is, and every frame's mask and confidence."""
+    def state(self, frame: str = "") -> dict[str, Any]:
+        """How far the propagation is, every frame's mask and confidence, and the outline of ``frame``."""
         shown = dict(self.shown)
-        rows = {
+        rows: dict[str, dict[str, Any]] = {
             self.frames.names[i]: {
                 "mask": str(s.path),
                 "confidence": round(s.confidence, 3),
@@ -159,6 +166,9 @@ class MaskSession:
             }
             for i, s in sorted(shown.items())
         }
+        if frame in rows:
+            picture, mask = self.frames.picture(self.frames.index(frame)), read_grey(Path(rows[frame]["mask"]))
+            rows[frame]["contour"] = outlines(mask, picture.scale(mask.shape))
         return {**self._state, "frames": rows}
 
     def _carry(self) -> None:

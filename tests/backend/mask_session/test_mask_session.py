@@ -111,6 +111,10 @@ def test_propagate_correct_and_propagate_again(session):
     for i, row in enumerate(state["frames"].values()):
         assert overlap(row["mask"], scene(i)[1]) > 0.9
         assert 0 < row["confidence"] <= 1
+        # What a job is given: all masks under the photos' names.
+        assert (session.final / f"{i:03d}.png.png").read_bytes() == Path(row["mask"]).read_bytes()
+    assert "contour" not in state["frames"]["003.png"]
+    assert session.state("003.png")["frames"]["003.png"]["contour"]
     before = state["frames"]["003.png"]["mask"]
     # A correction starts from the mask that was carried there: a mark beside the object alone is enough.
     beside = {"type": "stroke", "points": [[140, 130], [140, 150]], "radius": 5, "label": 0}
