@@ -171,6 +171,11 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
             if self.set_up_scene and imported.objects:
                 viewport.show(context, next(iter(imported.objects.values())))
         self.report({"INFO"}, imported.summary())
+        if imported.replaced:
+            lost = ", ".join(imported.replaced)
+            self.report(
+                {"WARNING"}, f"The surface has other triangles than before; this was lost: {lost}. Undo: Ctrl-Z."
+            )
         return {"FINISHED"}
 
 

@@ -29,12 +29,37 @@ def import_mesh(path: Path, place: Place) -> bpy.types.Object:
     mesh = item.data
     if not isinstance(mesh, bpy.types.Mesh):
         raise ValueError(f"The object {item.name!r} stands for the mesh of this job but is no mesh; delete it first.")
-    fill(mesh, ply.columns(vertices, ("x", "y", "z")), triangles)
+    positions = ply.columns(vertices, ("x", "y", "z"))
+    if not is_new and same_triangles(mesh, len(positions), triangles):
+        mesh.vertices.foreach_set("co", positions.ravel())
+        mesh.update()
+    else:
+        if not is_new:
+            place.replaced += users_own(item, mesh)
+        fill(mesh, positions, triangles)
     if ply.has(vertices, *RGB):
         set_byte_colours(mesh, ply.columns(vertices, RGB, np.uint8))
     if is_new:
         mesh.materials.append(captured_colours())
     return item
+
+
+def same_triangles(mesh: bpy.types.Mesh, vertices: int, triangles: np.ndarray) -> bool:
+    """Whether ``mesh`` has this many vertices and these triangles, so that all that hangs on them may stay."""
+    if len(mesh.vertices) != vertices or len(mesh.loops) != triangles.size or len(mesh.polygons) != len(triangles):
+        return False
+    corners: np.ndarray = np.zeros(triangles.size, np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    return bool((corners == triangles.ravel()).all())
+
+
+def users_own(item: bpy.types.Object, mesh: bpy.types.Mesh) -> list[str]:
+    """What a user made on this geometry that a new one cannot carry: UV maps, vertex groups and shape keys."""
+    lost = [f"UV map {layer.name}" for layer in mesh.uv_layers]
+    lost += [f"weights of {group.name}" for group in item.vertex_groups]
+    if mesh.shape_keys is not None:
+        lost.append("shape keys")
+    return lost
 
 
 def fill(mesh: bpy.types.Mesh, positions: np.ndarray, triangles: np.ndarray) -> None:

@@ -28,6 +28,8 @@ class Place:
         self.scene = scene
         self.result = result
         self.objects: dict[tuple[str, str], bpy.types.Object] = {}
+        self.replaced: list[str] = []
+        """What users had made on geometry that the job has other vertices for now."""
         # By name, so that a copy made by the user (".001") does not take the original's place.
         for item in sorted(scene.objects, key=lambda o: o.name):
             if custom(item, JOB) == result.job:

@@ -25,6 +25,7 @@ class Imported:
     updated: bool
     objects: dict[str, bpy.types.Object] = field(default_factory=dict)
     cameras: list[bpy.types.Object] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
         """One line for the status bar."""
@@ -54,6 +55,7 @@ def import_job(scene: bpy.types.Scene, folder: Path, set_up_scene: bool = True) 
     if is_new:
         for item in fresh[1:]:
             item.hide_viewport = item.hide_render = True
+    imported.replaced = place.replaced
     if "cameras" in result.artefacts:
         imported.cameras = import_cameras(result.path("cameras"), place)
     if set_up_scene and is_new:

@@ -182,6 +182,30 @@ def test_a_second_import_updates_and_keeps_what_is_the_users(imported, job):
     assert unmoved.matrix_basis == was
 
 
+def test_uvs_and_groups_stay_where_the_triangles_do_and_are_named_where_they_cannot(imported, job, capfd):
+    import bpy
+
+    item = imported()["mesh"][0]
+    item.data.uv_layers.new(name="mine").uv[3].vector = (0.25, 0.75)
+    item.vertex_groups.new(name="top").add([1, 2], 0.5, "REPLACE")
+    job.write(offset=0.5)
+    imported()
+    assert item.data.vertices[0].co.x == pytest.approx(job.vertices[0, 0])
+    assert tuple(item.data.uv_layers["mine"].uv[3].vector) == (0.25, 0.75)
+    assert item.vertex_groups["top"].weight(2) == pytest.approx(0.5)
+    triangles = job.triangles[:-2]
+    job.triangles = triangles
+    path = job.export / "mesh.ply"
+    head, _, data = path.read_bytes().partition(b"end_header\n")
+    head = head.replace(b"element face 12", b"element face 10")
+    path.write_bytes(head + b"end_header\n" + data[:-26])
+    capfd.readouterr()
+    imported()
+    assert len(item.data.polygons) == 10
+    assert "UV map mine, weights of top" in capfd.readouterr().out
+    assert bpy.context.scene is not None
+
+
 def test_a_second_import_leaves_no_orphans(imported, job):
     import bpy
 
