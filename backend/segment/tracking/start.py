@@ -29,6 +29,9 @@ SIDE = 480
 LOOKAHEAD = 3
 """Frames after the first whose motion is added up; more of them make motion clearer and occlusion worse."""
 
+_SMOOTHER = 2.0
+"""Price of a contour against that in later frames: there is no earlier mask yet to hold the contour."""
+
 _ROUNDS = 7
 _MOTION_FIRST, _MOTION_LAST = 2.0, 0.8
 """Weight of motion in the first round and in the last."""
@@ -68,7 +71,7 @@ def first_of_video(images: list[np.ndarray], marks: Marks, smoothness: float) ->
     scene = _Scene(
         lab=cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32),
         indices=colour.colour_indices(image),
-        weight=contrast_weights(image, smoothness),
+        weight=contrast_weights(image, _SMOOTHER * smoothness),
         marks=marks,
         motion=_look_ahead(images, beside),
     )
