@@ -10,6 +10,7 @@ def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
     from . import (
         adjusting,
+        jobs_panel,
         marking,
         mask_operators,
         mask_panel,
@@ -54,6 +55,9 @@ def _classes() -> tuple[Any, ...]:
         panels.TURNAROUND_PT_reconstruct,
         panels.TURNAROUND_PT_result,
         splat_panel.TURNAROUND_PT_splats,
+        jobs_panel.TURNAROUND_OT_queue,
+        jobs_panel.TURNAROUND_OT_job,
+        jobs_panel.TURNAROUND_PT_jobs,
     )
 
 

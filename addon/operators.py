@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 
-def reason_not_to_run(context: Any) -> str:
-    """Why Run is not possible now; an empty string where it is."""
+def reason_not_to_run(context: Any, busy_counts: bool = True) -> str:
+    """Why Run is not possible now; an empty string where it is. A queued job may wait: ``busy_counts`` is off."""
     session, settings = runtime.current(), settings_of(context)
-    if session is not None and session.busy:
+    if busy_counts and session is not None and session.busy:
         return "A job is running."
     if not settings.capture:
         return "Choose the folder with the photos first."
@@ -60,6 +60,7 @@ class TURNAROUND_OT_run(bpy.types.Operator):  # noqa: N801 - Blender's naming ru
                 settings.preset = self.preset
             spec = settings.job_spec()
             session.submit(spec)
+            runtime.jobs().started(spec)
         except (ValueError, TypeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -68,6 +69,7 @@ class TURNAROUND_OT_run(bpy.types.Operator):  # noqa: N801 - Blender's naming ru
             runtime.listen()
             return {"FINISHED"}
         session.wait()
+        runtime.jobs().pump(session)
         return self._outcome(session.state, session.job)
 
     def _outcome(self, state: State, job: Any) -> set[OperatorReturnItems]:
@@ -246,15 +248,7 @@ class TURNAROUND_OT_show_log(bpy.types.Operator):  # noqa: N801
         path = log_of(settings_of(context).job_folder)
         if path is None:
             return {"CANCELLED"}
-        text = bpy.data.texts.get("Turnaround Log") or bpy.data.texts.new("Turnaround Log")
-        text.clear()
-        text.write(path.read_text(encoding="utf-8", errors="replace"))
-        if not bpy.app.background:
-            bpy.ops.wm.window_new()
-            manager: Any = context.window_manager
-            area = manager.windows[-1].screen.areas[0]
-            area.type = "TEXT_EDITOR"
-            area.spaces.active.text = text
+        show_text(context, path)
         return {"FINISHED"}
 
 
@@ -270,6 +264,20 @@ class TURNAROUND_OT_preferences(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         ops: Any = bpy.ops
         return ops.preferences.addon_show(module=PACKAGE)
+
+
+def show_text(context: Any, path: Path) -> None:
+    """Load a log as a text, and show it where there is a window. Raises ``OSError`` where it cannot be read."""
+    content = path.read_text(encoding="utf-8", errors="replace")
+    text = bpy.data.texts.get("Turnaround Log") or bpy.data.texts.new("Turnaround Log")
+    text.clear()
+    text.write(content)
+    if not bpy.app.background:
+        bpy.ops.wm.window_new()
+        manager: Any = context.window_manager
+        area = manager.windows[-1].screen.areas[0]
+        area.type = "TEXT_EDITOR"
+        area.spaces.active.text = text
 
 
 def log_of(job: str) -> Path | None:

@@ -16,12 +16,14 @@ from typing import Any, Literal
 import bpy
 
 from . import pictures
+from .joblist import JobList
 from .preferences import backend_python, jobs_folder
 from .session import Problem, Session
 
 _TICK_SECONDS = 0.1
 _IDLE_SECONDS = 600.0
 _session: Session | None = None
+_jobs: JobList | None = None
 _results: dict[str, tuple[float, dict[str, Any]]] = {}
 _captures: dict[str, dict[str, Any]] = {}
 
@@ -42,6 +44,15 @@ def session() -> Session:
 def current() -> Session | None:
     """The session where there is one already; drawing must not make one."""
     return _session
+
+
+def jobs() -> JobList:
+    """The list of jobs in the jobs folder."""
+    global _jobs  # noqa: PLW0603 - one list for each Blender, as there is one backend
+    file = jobs_folder() / "jobs.json"
+    if _jobs is None or _jobs.file != file:
+        _jobs = JobList(file)
+    return _jobs
 
 
 def listen() -> None:
@@ -108,7 +119,8 @@ def _tick() -> float | None:
     """Pump once; keep the timer while something is awaited, slowly while the backend only idles."""
     if _session is None:
         return None
-    if _session.pump():
+    changed = _session.pump()
+    if jobs().pump(_session) or changed:
         redraw()
     if _session.active:
         return _TICK_SECONDS

@@ -400,3 +400,61 @@ class TestEnabling:
         names = {p.name for p in folder.iterdir()} - {"__pycache__"}
         assert {"addon", "backend", "kernels", "protocol", "blender_manifest.toml", "LICENSE"} <= names
         assert not names & {"tests", "samples", "scripts", "docs", ".git"}
+
+
+class TestJobs:
+    def test_queued_jobs_are_listed_with_the_buttons_that_fit(self, addon, scene, capture, backend):
+        import bpy
+
+        backend("waits")
+        jobs, session = addon("runtime").jobs(), addon("runtime").session()
+        jobs.entries.clear()
+        assert bpy.ops.turnaround.queue() == {"FINISHED"}
+        (entry,) = jobs.entries
+        assert entry.state == "running"
+        assert "is running already" in self.error(bpy.ops.turnaround.queue)
+        drawn = self.draw_jobs(addon)
+        assert "my capture, draft: running" in drawn.texts()
+        end = time.monotonic() + 10
+        while not session.job.stage and time.monotonic() < end:
+            session.pump()
+            time.sleep(0.01)
+        assert "cancel it first" in self.error(bpy.ops.turnaround.job, job=entry.job, action="remove")
+        bpy.ops.turnaround.job(job=entry.job, action="cancel")
+        session.wait()
+        assert jobs.pump(session)
+        assert "my capture, draft: cancelled" in self.draw_jobs(addon).texts()
+        Path(entry.job).mkdir(parents=True, exist_ok=True)
+        (Path(entry.job) / "log.txt").write_text("what happened")
+        bpy.ops.turnaround.job(job=entry.job, action="log")
+        assert bpy.data.texts["Turnaround Log"].as_string().strip() == "what happened"
+        bpy.ops.turnaround.job(job=entry.job, action="remove")
+        assert "No jobs yet" in self.draw_jobs(addon).texts()
+        assert Path(entry.job).is_dir(), "the folder stays"
+
+    def test_run_is_noted_with_its_end(self, addon, scene, capture, backend):
+        import bpy
+
+        backend("fails")
+        addon("runtime").jobs().entries.clear()
+        with pytest.raises(RuntimeError):
+            bpy.ops.turnaround.run()
+        (entry,) = addon("runtime").jobs().entries
+        assert entry.state == "failed"
+        assert "No two photos match." in entry.reason
+
+    @staticmethod
+    def error(call, **arguments):
+        with pytest.raises(RuntimeError) as caught:
+            call(**arguments)
+        return str(caught.value)
+
+    @staticmethod
+    def draw_jobs(addon):
+        import bpy
+
+        panel = addon("jobs_panel").TURNAROUND_PT_jobs
+        layout = Recorder()
+        stub = type("Stub", (), {"layout": layout, "_draw_entry": panel._draw_entry})()
+        panel.draw(stub, bpy.context)
+        return layout
