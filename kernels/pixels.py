@@ -26,8 +26,8 @@ TOP = np.uint32(24)
 def premultiplied(pixel: np.uint32) -> np.uint32:
     """Straight to premultiplied alpha."""
     alpha = pixel >> TOP
-    outer = (pixel & LANES) * alpha + HALVES
-    green = ((pixel >> EIGHT) & LANE) * alpha + HALF
+    outer = np.uint32(np.uint32((pixel & LANES) * alpha) + HALVES)
+    green = np.uint32(np.uint32(((pixel >> EIGHT) & LANE) * alpha) + HALF)
     return np.uint32(_lanes(outer) | _green(green) | (pixel & ALPHA))
 
 
@@ -44,7 +44,7 @@ def straight(pixel: np.uint32) -> np.uint32:
     red = _divided(pixel & LANE, half, scale)
     green = _divided((pixel >> EIGHT) & LANE, half, scale)
     blue = _divided((pixel >> SIXTEEN) & LANE, half, scale)
-    colour = red | (green << EIGHT) | (blue << SIXTEEN) | (pixel & ALPHA)
+    colour = np.uint32(red | np.uint32(green << EIGHT) | np.uint32(blue << SIXTEEN) | (pixel & ALPHA))
     return np.uint32(colour if alpha > 0 else np.uint32(0))
 
 
@@ -54,9 +54,17 @@ def over(pixel: np.uint32, below: np.uint32) -> np.uint32:
     alpha = pixel >> TOP
     outer = below & LANES
     green = (below >> EIGHT) & LANE
-    outer = ((pixel & LANES) - outer) * alpha + (outer << EIGHT) - outer + HALVES
-    green = (((pixel >> EIGHT) & LANE) - green) * alpha + (green << EIGHT) - green + HALF
-    return np.uint32(_lanes(np.uint32(outer)) | _green(np.uint32(green)) | ALPHA)
+    outer = np.uint32(_scaled(pixel & LANES, outer, alpha) + HALVES)
+    green = np.uint32(_scaled((pixel >> EIGHT) & LANE, green, alpha) + HALF)
+    return np.uint32(_lanes(outer) | _green(green) | ALPHA)
+
+
+@serial
+def _scaled(above: np.uint32, below: np.uint32, alpha: np.uint32) -> np.uint32:
+    """Sum of alpha (above - below) and 255 below, modulo 2^32."""
+    # Numba makes sums of 32-bit numbers 64 bits wide, and vectors of those hold half as many: each is cut back.
+    difference = np.uint32(np.uint32(above - below) * alpha)
+    return np.uint32(difference + np.uint32(np.uint32(below << EIGHT) - below))
 
 
 @serial
@@ -69,12 +77,12 @@ def joined(red: np.uint8, green: np.uint8, blue: np.uint8, alpha: np.uint8) -> n
 
 @serial
 def _lanes(values: np.uint32) -> np.uint32:
-    return np.uint32(((values + ((values >> EIGHT) & LANES)) >> EIGHT) & LANES)
+    return np.uint32((np.uint32(values + ((values >> EIGHT) & LANES)) >> EIGHT) & LANES)
 
 
 @serial
 def _green(value: np.uint32) -> np.uint32:
-    return np.uint32((value + (value >> EIGHT)) & np.uint32(0xFF00))
+    return np.uint32(np.uint32(value + (value >> EIGHT)) & np.uint32(0xFF00))
 
 
 @serial

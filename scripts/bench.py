@@ -53,9 +53,8 @@ def rgba_table(sizes: list[int], cpu: bool) -> None:
 
     rgba.CPU = cpu
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(
-        f"median of {rgba.ROUNDS} interleaved rounds, {'CPU time' if cpu else 'time'}; load {load:.1f} on {os.cpu_count()} cores"
-    )
+    clock = "CPU time" if cpu else "time"
+    print(f"median of {rgba.ROUNDS} interleaved rounds, {clock}; load {load:.1f} on {os.cpu_count()} cores")
     names = ("floor", "C++", "OpenCV", "Pillow", "NumPy")
     print(f"{'MP':>3} {'task':<32}{'ms':>9}" + "".join(f"{name:>9}" for name in names))
     for size in sizes:
