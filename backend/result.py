@@ -19,7 +19,7 @@ from . import device
 from .workspace import FOLDERS, Workspace, write_json
 
 NAME = "result.json"
-LIBRARIES = ("numpy", "numba", "scipy", "opencv-python-headless", "pillow", "pycolmap", "scikit-image", "trimesh")
+LIBRARIES = ("numpy", "numba", "av", "scipy", "opencv-python-headless", "pillow", "pycolmap", "scikit-image", "trimesh")
 _COSTS = ("seconds", "cpu_seconds", "peak_mb", "device")
 
 

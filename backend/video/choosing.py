@@ -2,13 +2,14 @@
 """Which pictures become frames: evenly spaced along the motion, the sharpest of each stretch, none twice.
 
 The motion is cut into stretches of equal length, as many as the preset allows and no shorter than ``STEP``; of each
-stretch the best picture is taken: sharp for its neighbourhood, well exposed, near the middle. Between two frames the
-next best of the stretches is kept as a spare, for where cameras turn out not to hold together.
+stretch the best picture is taken: sharp for its neighbourhood, well exposed, near the middle. Between two frames a
+sharp one is kept as a spare, for where cameras turn out not to hold together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,11 +59,8 @@ def choose(
         picks = asked or [int(i) for i in ranked[:1]]
         for i in picks:
             _take(choice, looks, int(i), relative, seen, drop_copies)
-        rest = [int(i) for i in ranked if i not in picks]
-        if picks and rest:
-            choice.spare += _spares(rest, int(picks[-1]), along, stretch, relative)
     choice.chosen.sort()
-    choice.spare = sorted(set(choice.spare) - set(choice.chosen))
+    choice.spare = _spares(choice.chosen, along, relative)
     _explain(choice, looks, along, relative)
     return choice
 
@@ -89,13 +87,17 @@ def _take(
     choice.chosen.append(i)
 
 
-def _spares(rest: list[int], taken: int, along: np.ndarray, stretch: float, relative: np.ndarray) -> list[int]:
-    """The look of a stretch farthest from the one taken, if it is far enough from it and sharp."""
-    usable = [i for i in rest if relative[i] >= 2 * BLURRED]
-    if not usable:
-        return []
-    best = max(usable, key=lambda i: abs(along[i] - along[taken]))
-    return [best] if abs(along[best] - along[taken]) > 0.3 * stretch else []
+def _spares(chosen: list[int], along: np.ndarray, relative: np.ndarray) -> list[int]:
+    """Between each two neighbours of ``chosen`` the sharpest look from the middle half of the motion between them."""
+    found = []
+    for a, b in pairwise(chosen):
+        quarter = (along[b] - along[a]) / 4
+        between = np.arange(a + 1, b)
+        middle = (along[between] >= along[a] + quarter) & (along[between] <= along[b] - quarter)
+        usable = between[middle & (relative[between] >= 2 * BLURRED)]
+        if len(usable):
+            found.append(int(usable[np.argmax(relative[usable])]))
+    return found
 
 
 def _explain(choice: Choice, looks: list[Look], along: np.ndarray, relative: np.ndarray) -> None:
