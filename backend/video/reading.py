@@ -115,11 +115,12 @@ def _film(container: Any) -> Film:
     if not tracks:
         heard = "only sound" if container.streams.audio else "no video track"
         raise VideoError("no_video", f"it holds {heard}")
+    tracks = [s for s in tracks if s.codec_context is not None]
+    if not tracks:
+        raise VideoError("unsupported", "its codec is not known to this version")
     track = max(tracks, key=lambda s: (s.width or 0) * (s.height or 0))
     if (track.width or 0) * (track.height or 0) > MAX_PIXELS:
         raise VideoError("too_large", f"its pictures have more than {MAX_PIXELS // 1_000_000} megapixels")
-    if track.codec_context is None:
-        raise VideoError("unsupported", "its codec is not known to this version")
     track.thread_type = "AUTO"
     track.codec_context.thread_count = max((os.cpu_count() or 1) - _IDLE_CORES, 1)
     tally = Tally()

@@ -154,6 +154,38 @@ def test_what_is_no_video_says_what_it_is(tmp_path, clips):
     assert "broke off" in str(failure(cut))
 
 
+def test_files_damaged_at_random_are_read_or_refused(tmp_path, clips):
+    sources = [
+        clips.write(tmp_path / name, clips.pan(8), codec)
+        for name, codec in (("a.mp4", "libx264"), ("b.avi", "mpeg4"), ("c.webm", "libvpx-vp9"))
+    ]
+    random = np.random.default_rng(0)
+    seen = set()
+    for number in range(60):
+        source = sources[number % 3]
+        data = np.frombuffer(source.read_bytes(), np.uint8).copy()
+        hurt = random.integers(0, len(data), (1, 5, 50, 400)[number % 4])
+        data[hurt] = random.integers(0, 256, len(hurt))
+        keep = random.integers(100, len(data)) if number % 5 == 0 else len(data)
+        path = tmp_path / f"hurt{source.suffix}"
+        path.write_bytes(data[:keep].tobytes())
+        try:
+            film, pictures = read(path)
+        except VideoError as error:
+            assert str(error)
+            seen.add(error.code)
+            continue
+        assert all(p[2].shape == (film.header.height, film.header.width, 3) for p in pictures[:1])
+        seen.add("read")
+    assert {"read", "unreadable"} <= seen
+
+
+def test_a_track_of_an_unknown_codec_is_refused(tmp_path, clips):
+    path = clips.write(tmp_path / "odd.avi", clips.pan(8), "mpeg4")
+    path.write_bytes(path.read_bytes().replace(b"FMP4", b"QQQQ"))
+    assert failure(path).code in {"unsupported", "no_video"}
+
+
 def test_a_playlist_in_disguise_reads_no_other_file(tmp_path, clips):
     clips.write(tmp_path / "secret.ts", clips.pan(10))
     playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.5,\nsecret.ts\n#EXT-X-ENDLIST\n"
