@@ -31,6 +31,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("cameras.where", "auto", "", "look for keypoints there", choices=("auto", "whole", "mask")),
     _option("cameras.features", (3000, 4096, 8192), "", "most keypoints a frame", (500, 65536)),
     _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
+    _option("cameras.marker", 0.0, "m", "edge of a printed ArUco or AprilTag marker in the photos; 0: none", (0, 10)),
     _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
     _option("masks.engine", "auto", "", "carries prompts", choices=("auto", "sam2", "tracker", "photos")),
     _option("masks.model", "auto", "", "installed model for sam2; auto: the largest (turnaround models list)"),

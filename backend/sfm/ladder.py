@@ -9,7 +9,7 @@ that could be anywhere is worse than none. Where no rung holds, the stage says w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,14 +24,17 @@ from .mapping import Mapped
 from .orbit import place_on_orbit
 from .separate import apart
 from .standing_still import Motion
+from .witness import agreement
 
 ENOUGH = 0.9
 """Share of registered frames, in one model, at which no further rung is climbed; the second, which costs little, is
 climbed unless all are."""
 _DOUBTFUL = 0.0015
-_WORST = 0.004
+_WORST = 0.003
 """Mean error in the pictures, in diagonals, above which a result is doubtful, and above which it is not believed: 3 and
-8 pixels of 1600 x 1200."""
+6 pixels of 1600 x 1200."""
+_LEAST_AGREEMENT = 0.6
+"""Share of the verified matches that must keep the epipolar constraint of the cameras."""
 _FEWEST_POINTS = 8
 _DIRECTION_DEGREES = 10.0
 
@@ -128,7 +131,7 @@ def climb(estimator: Estimator) -> Estimate:
             attempts.append(Attempt(method=rung.name, doubt=f"not tried: {why_not}"))
             continue
         mapped = rung.run(estimator)
-        attempt = judge(mapped, estimator.said(rung.name))
+        attempt = cross_examined(judge(mapped, estimator.said(rung.name)), mapped, estimator)
         attempts.append(attempt)
         if not attempt.doubt and (winner < 0 or _key(attempt, estimator) > _key(attempts[winner], estimator)):
             best, winner = mapped, index
@@ -161,6 +164,16 @@ def judge(mapped: Mapped, method: str) -> Attempt:
         directions=directions(scene),
         doubt=doubt,
     )
+
+
+def cross_examined(attempt: Attempt, mapped: Mapped, estimator: Estimator) -> Attempt:
+    """``attempt`` with a doubt where the matches found before the cameras speak against them."""
+    if attempt.doubt:
+        return attempt
+    share = agreement(mapped.scene, estimator)
+    if share >= _LEAST_AGREEMENT:
+        return attempt
+    return replace(attempt, doubt=f"{1 - share:.0%} of the verified matches contradict the cameras")
 
 
 def directions(scene: Scene) -> int:

@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from ..camera_files import read_cameras
+from ..geometry import scale_of
 from ..lens import Scene
 from ..records import Cameras, Frame, Frames, Masks
 from ..report import artefact, write_report
-from ..sfm.alignment import align
+from ..sfm.alignment import Alignment, align
 from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, write_points
 from ..sfm.estimate import Estimator, Settings
 from ..sfm.features import FeatureSettings
 from ..sfm.given import match_given
 from ..sfm.ladder import RUNGS, Estimate, climb
+from ..sfm.marker import marker_scale
 from ..sfm.silhouettes import load_silhouettes
 from ..sfm.triangulation import triangulate
 from ..stage import Context
@@ -52,6 +54,7 @@ class Options:
     where: str = "auto"
     features: int = 4096  # at most, a frame; 500 to 65536
     feature_side: int = 1600  # px, longer side on which keypoints are found
+    marker: float = 0.0  # m, edge of a printed marker that shows the scale; 0 to 10, 0: none
     triangulate: bool = True  # sparse points for given cameras that have none
 
 
@@ -82,6 +85,7 @@ def run(context: Context) -> None:
         up_from=alignment.up_from,
         given=bool(context.spec.cameras),
         reprojection_error_px=error,
+        metres_per_unit=_metres_per_unit(context, scene, by_name, alignment),
     ).save(context.output)
     _report(context, len(frames), len(cameras), unregistered, error)
     context.facts.details |= {
@@ -94,6 +98,27 @@ def run(context: Context) -> None:
         ),
         "artefacts": [artefact(context.workspace.folder(NAME).name)],
     }
+
+
+def _metres_per_unit(context: Context, scene: Scene, by_name: dict[str, Frame], alignment: Alignment) -> float | None:
+    """Metres in a unit of the world, from a marker of known size; None where none was asked for or found."""
+    if not context.options.marker:
+        return None
+    folder = context.folder("frames")
+    pictures = {name: folder / frame.image for name, frame in by_name.items()}
+    found = marker_scale(
+        scene, pictures, context.options.marker, lambda f: context.progress(0.99, "Looking for the marker")
+    )
+    if found is None:
+        context.warn(
+            "marker_missing",
+            "No marker was found in three frames or more, so that the scale is not known.",
+            "Lay a printed ArUco marker flat beside the object, with its white margin, large enough to fill a "
+            "twentieth of the photo, or give the object's length.",
+        )
+        return None
+    context.facts.details["marker"] = asdict(found)
+    return found.metres_per_unit / scale_of(alignment.world_from_source)
 
 
 def _mask_files(context: Context, frames: list[Frame]) -> dict[str, tuple[Path, float]]:
