@@ -48,10 +48,10 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     run = command("run", "make a mesh, points, splats and cameras from a capture")
-    run.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos, or a video; it is never written to")
+    run.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos, or a video; never written to")
     flags.add_flags(run)
     masks = command("masks", "cut out the object in every photo and stop there: run --until masks")
-    masks.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos, or a video; it is never written to")
+    masks.add_argument("capture", type=Path, metavar="CAPTURE", help="folder of photos, or a video; never written to")
     flags.add_flags(masks)
     models = command("models", "learned models on disk: list, install, import, verify, remove")
     models.add_argument("action", choices=("list", "install", "import", "verify", "remove"), nargs="?", default="list")
