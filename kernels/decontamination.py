@@ -113,8 +113,8 @@ def nearest(up: np.ndarray, least: np.ndarray, y: int, x: int, reach: int, acros
     if np.int64(best >> np.uint32(8)) > reach * reach:
         return NOBODY
     column = x - reach + np.int64(best & np.uint32(255))
-    step = np.int64(least[y, column])
-    at = y - step if up[y, column] == least[y, column] else y + step
+    steps = np.int64(least[y, column])
+    at = y - steps if up[y, column] == least[y, column] else y + steps
     return at * least.shape[1] + column
 
 
