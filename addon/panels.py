@@ -21,7 +21,9 @@ TITLES = {
     "cameras": "Finding cameras",
     "masks_refined": "Matching the masks",
     "cutouts": "Making cutouts",
+    "hull": "Carving the hull",
     "surface": "Building the surface",
+    "texture": "Painting the texture",
     "splats": "Making splats",
     "export": "Writing the result",
 }

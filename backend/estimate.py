@@ -22,8 +22,10 @@ COSTS: Mapping[str, tuple[float, float]] = {
     "cameras": (8.0, 3.0),
     "masks_refined": (2.0, 0.6),
     "cutouts": (1.0, 0.4),
-    "surface": (15.0, 1.0),
+    "hull": (15.0, 1.0),
     "splats": (5.0, 0.4),
+    "surface": (6.0, 0.1),
+    "texture": (12.0, 0.8),
     "export": (12.0, 1.2),
 }
 STEP_ONCE, STEP_MEGAPIXEL = 0.03, 0.2

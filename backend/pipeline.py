@@ -26,8 +26,9 @@ from .stage import Context, Stage
 from .usage import Meter
 from .workspace import Workspace
 
-OBJECT_SCAN = ("frames", "masks", "cameras", "masks_refined", "cutouts", "surface", "splats", "export")
-OBJECT_SCAN_UNPROMPTED = ("frames", "cameras", "masks", "masks_refined", "cutouts", "surface", "splats", "export")
+_OBJECT = ("masks_refined", "cutouts", "hull", "splats", "surface", "texture", "export")
+OBJECT_SCAN = ("frames", "masks", "cameras", *_OBJECT)
+OBJECT_SCAN_UNPROMPTED = ("frames", "cameras", "masks", *_OBJECT)
 """Without a prompt the object is what the cameras look at in common, so cameras come first."""
 SCENE = ("frames", "cameras", "splats")
 """All that is seen, without masks: splats from the sparse points."""

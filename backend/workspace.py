@@ -18,8 +18,10 @@ FOLDERS = {
     "cutouts": "03_cutouts",
     "cameras": "04_cameras",
     "masks_refined": "04_masks",
+    "hull": "04_hull",
     "splats": "05_splats",
     "surface": "06_surface",
+    "texture": "06_texture",
     "export": "07_export",
 }
 STAMP = "stamp.json"

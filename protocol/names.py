@@ -11,5 +11,5 @@ DEVICES = ("auto", "cpu", "cuda")
 RECIPES = ("auto", "object_scan", "scene")
 LENGTH_OF = ("height", "longest", "diagonal")
 DELIVERABLES = ("glb", "obj", "stl", "pointcloud", "splats")
-STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "surface", "splats", "export")
+STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "hull", "splats", "surface", "texture", "export")
 """Every stage of every recipe, in the order in which the object scan with a prompt runs them."""

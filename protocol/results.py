@@ -46,6 +46,8 @@ METRICS: dict[str, str] = {
     "splats_ssim": "held-out frames, inside the mask",
     "mesh_psnr": "dB, held-out frames, mesh colours inside the mask",
     "mesh_ssim": "held-out frames, mesh colours inside the mask",
+    "texture_psnr": "dB, held-out frames, textured mesh inside the mask",
+    "texture_ssim": "held-out frames, textured mesh inside the mask",
     "mask_iou_mean": "mean over frames of mask intersection over union with the truth",
     "mask_iou_min": "least of the frames' intersections over unions",
     "mask_boundary_f_mean": "mean over frames of the boundary F-measure (DAVIS)",

@@ -35,7 +35,7 @@ NAME = "splats"
 VERSION = 4
 OPACITY = 0.95
 """Of every Gaussian before training."""
-INPUTS = ("cameras", "masks_refined", "surface")
+INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("splats.ply", "splats.json")
 SPEC: tuple[str, ...] = ("seed", "deterministic", "device")
 
@@ -63,14 +63,14 @@ def run(context: Context) -> None:
     trains = _trains(context)
     if trains:
         _compile(context)
-    splats = _start(context, trains) if context.has("surface") else _scene_start(context, trains)
+    splats = _start(context, trains) if context.has("hull") else _scene_start(context, trains)
     if trains:
         splats = _trained(context, splats)
     save(context.output / "splats.ply", splats, up="z")
     context.facts.metrics = _score(context, splats)
     context.facts.details |= {"count": len(splats), "harmonics": splats.degree}
     write_json(context.output / "splats.json", context.facts.details | context.facts.metrics)
-    if not context.has("surface"):
+    if not context.has("hull"):
         context.facts.details["artefacts"] = [asdict(a) for a in _delivered(context, len(splats))]
 
 
@@ -88,7 +88,7 @@ def _compile(context: Context) -> None:
 
 def _start(context: Context, trains: bool) -> Splats:
     """Gaussians on the surface and, where they are trained, at the sparse points that no mask denies."""
-    mesh = Mesh.load(context.folder("surface") / "mesh.ply")
+    mesh = Mesh.load(context.folder("hull") / "mesh.ply")
     room = context.options.count // 2 if trains else context.options.count
     splats, unseen = _placed(context, mesh, room)
     context.facts.method = "surface-placed"
@@ -157,7 +157,7 @@ def _trained(context: Context, start: Splats) -> Splats:
         seed=context.spec.seed,
         strategy=options.strategy,
         poses=options.poses,
-        masked=context.has("surface"),
+        masked=context.has("hull"),
     )
     meaning = {"empty": "segment", "unknown": "ignore"}[options.outside]
     plan = Plan(schedule=schedule, side=options.side, band=options.band, degree=options.degree, meaning=meaning)
@@ -225,7 +225,7 @@ def _score(context: Context, splats: Splats) -> dict[str, float]:
 def _held_out(context: Context) -> list[View]:
     """The held-out photos; in a scene every pixel of them counts."""
     photos = context.folder("cameras")
-    if context.has("surface"):
+    if context.has("hull"):
         return held_out_views(photos, context.folder("masks_refined"))
     kept = [c for c in Cameras.load(photos).cameras if c.held_out]
     return [View(c, read_rgb(photos / c.image), np.ones((c.height, c.width), bool)) for c in kept]

@@ -132,14 +132,14 @@ def test_an_incomplete_folder_is_not_reused(run, fake_capture):
     spec = fake_capture.spec()
     run(spec)
     (Path(spec.job) / "06_surface" / "out.txt").unlink()
-    assert run(spec) == ["surface", "splats", "export"]
+    assert run(spec) == ["surface", "texture", "export"]
 
 
 def test_from_redoes_even_what_is_current(run, fake_capture):
     spec = fake_capture.spec()
     run(spec)
     before = contents(spec)
-    assert run(replace(spec, from_stage="surface")) == ["surface", "splats", "export"]
+    assert run(replace(spec, from_stage="hull")) == ["hull", "splats", "surface", "texture", "export"]
     assert contents(spec) == before
 
 
@@ -148,9 +148,9 @@ def test_interrupted_from_leaves_no_mixed_result(run, fake_capture):
     run(spec)
     fake_capture.behave(splats="crash")
     with pytest.raises(PipelineError):
-        run(replace(spec, from_stage="surface"))
+        run(replace(spec, from_stage="hull"))
     fake_capture.behave()
-    assert run(spec) == ["splats", "export"]  # the old ones were made from another surface
+    assert run(spec) == ["splats", "surface", "texture", "export"]  # the old ones were made from another surface
 
 
 def test_until_leaves_a_true_result(run, fake_capture):

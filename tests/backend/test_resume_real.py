@@ -20,7 +20,7 @@ SAMPLE = ROOT / "samples" / "elephant"
 SMALL = [
     "frames.max_frames=14", "frames.long_side=640", "masks.side=320", "masks_refined.side=320",
     "masks_refined.rounds=1",
-    "surface.resolution=64", "splats.count=3000", "splats.steps=150", "splats.side=200", "export.points=1000",
+    "hull.resolution=64", "splats.count=3000", "splats.steps=150", "splats.side=200", "export.points=1000",
 ]  # fmt: skip
 
 

@@ -17,12 +17,12 @@ from turnaround.backend.splat_files import load as load_splats
 from turnaround.protocol import AXES, METRICS, Artefact
 
 trimesh = pytest.importorskip("trimesh")
-SMALL = {"surface.resolution": 56, "splats.count": 3000, "splats.method": "untrained", "export.points": 2000}
+SMALL = {"hull.resolution": 56, "splats.count": 3000, "splats.method": "untrained", "export.points": 2000}
 
 
 def chamfer(scene):
     """Per cent of the object's diagonal, over what the cameras see."""
-    mesh = Mesh.load(Path(scene.spec.job) / "06_surface" / "mesh.ply")
+    mesh = Mesh.load(Path(scene.spec.job) / "04_hull" / "mesh.ply")
     cameras = Cameras.load(Path(scene.spec.job) / "04_cameras")
     return 100 * mesh_figures(mesh, scene.truth, cameras, np.eye(4))["chamfer"]
 
@@ -31,16 +31,16 @@ def chamfer(scene):
 def finished(synthetic, tmp_path_factory):
     """A torus taken through all three stages, its length unknown."""
     scene = synthetic.scene(tmp_path_factory.mktemp("torus"), synthetic.torus())
-    return scene, synthetic.run_stages(scene.spec, ("surface", "splats", "export"), **SMALL)
+    return scene, synthetic.run_stages(scene.spec, ("hull", "splats", "surface", "export"), **SMALL)
 
 
 def test_the_surface_is_closed_and_where_it_should_be(finished):
     scene, contexts = finished
-    facts = contexts["surface"].facts.details
+    facts = contexts["hull"].facts.details
     assert facts["watertight"]
     assert facts["islands_removed"] == 0
     assert chamfer(scene) < 0.2
-    mesh = Mesh.load(Path(scene.spec.job) / "06_surface" / "mesh.ply")
+    mesh = Mesh.load(Path(scene.spec.job) / "04_hull" / "mesh.ply")
     closed = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     assert closed.is_watertight
     assert closed.euler_number == 0  # the hole is there
@@ -49,7 +49,7 @@ def test_the_surface_is_closed_and_where_it_should_be(finished):
 
 def test_the_surfaces_colours_are_the_photos(finished):
     scene, _ = finished
-    mesh = Mesh.load(Path(scene.spec.job) / "06_surface" / "mesh.ply")
+    mesh = Mesh.load(Path(scene.spec.job) / "04_hull" / "mesh.ply")
     truth = scene.truth
     from scipy.spatial import cKDTree
 
@@ -114,7 +114,7 @@ def test_a_known_length_scales_everything_alike(finished, synthetic):
 
     scene, _ = finished
     job = Path(scene.spec.job)
-    before = Mesh.load(job / "06_surface" / "mesh.ply")
+    before = Mesh.load(job / "04_hull" / "mesh.ply")
     spec = replace(scene.spec, length=0.25, length_of="height", deliverables=("glb", "stl", "splats"))
     facts = synthetic.run_stages(spec, ("export",), **SMALL)["export"].facts
     after = Mesh.load(job / "07_export" / "mesh.ply")
@@ -173,7 +173,7 @@ def test_one_bad_mask_does_not_ruin_the_surface(synthetic, tmp_path, bad):
     if bad == "half":
         mask[:, :100] = 0
     scene = synthetic.scene(tmp_path, mesh, spoil={"005": mask})
-    synthetic.run_stages(scene.spec, ("surface",), **SMALL)
+    synthetic.run_stages(scene.spec, ("hull",), **SMALL)
     assert chamfer(scene) < 0.35
 
 
@@ -185,7 +185,7 @@ def test_distrusted_masks_are_overruled(synthetic, tmp_path):
         spoil[f"{index:03d}"] = synthetic.photograph(mesh, cameras[index])[1].copy()
         spoil[f"{index:03d}"][:95] = 0
     scene = synthetic.scene(tmp_path, mesh, spoil=spoil, confidence=dict.fromkeys(spoil, 0.15))
-    weights = synthetic.run_stages(scene.spec, ("surface",), **SMALL)["surface"].facts.details["weights"]
+    weights = synthetic.run_stages(scene.spec, ("hull",), **SMALL)["hull"].facts.details["weights"]
     assert max(weights[name] for name in spoil) == 0.0
     assert min(w for name, w in weights.items() if name not in spoil) > 0.9
     assert chamfer(scene) < 0.35
@@ -197,7 +197,7 @@ def test_masks_that_have_nothing_in_common_are_an_error(synthetic, tmp_path):
     mesh = synthetic.sphere()
     scene = synthetic.scene(tmp_path, mesh, count=6, spoil={f"{i:03d}": corner for i in range(6)})
     with pytest.raises(PipelineError) as error:
-        synthetic.run_stages(scene.spec, ("surface",), **SMALL)
+        synthetic.run_stages(scene.spec, ("hull",), **SMALL)
     assert error.value.code == "surface_empty"
     assert error.value.hint
 
@@ -209,7 +209,7 @@ def test_too_small_a_box_is_enlarged(synthetic, tmp_path):
     cameras = Cameras.load(folder)
     cameras.box = cameras.box * 0.5
     cameras.save(folder)
-    facts = synthetic.run_stages(scene.spec, ("surface",), **SMALL)["surface"].facts
+    facts = synthetic.run_stages(scene.spec, ("hull",), **SMALL)["hull"].facts
     assert [w["code"] for w in facts.warnings] == ["box_enlarged"]
     assert chamfer(scene) < 0.5
 
@@ -252,9 +252,9 @@ def test_evaluate_refuses_what_cannot_be_compared(tmp_path):
 @pytest.mark.parametrize(("name", "limit"), [("rendered_duck", 0.2), ("rendered_monkey", 0.5)])
 def test_real_objects_from_true_cameras_and_masks(given, synthetic, data, tmp_path, name, limit):
     spec, world = given.real_job(data / name, tmp_path)
-    contexts = synthetic.run_stages(spec, ("surface", "splats", "export"))
-    assert contexts["surface"].facts.details["watertight"]
-    mesh, truth = Mesh.load(tmp_path / "06_surface" / "mesh.ply"), Mesh.load(data / name / "gt_mesh.ply")
+    contexts = synthetic.run_stages(spec, ("hull", "splats", "surface", "export"))
+    assert contexts["hull"].facts.details["watertight"]
+    mesh, truth = Mesh.load(tmp_path / "04_hull" / "mesh.ply"), Mesh.load(data / name / "gt_mesh.ply")
     figures = mesh_figures(mesh, truth, Cameras.load(tmp_path / "04_cameras"), np.linalg.inv(world))
     # Measured: 0.28 mm (0.11 % of the diagonal) for the duck, 1.93 mm (0.43 %) for the monkey, which is not convex.
     assert 100 * figures["chamfer"] / np.linalg.norm(np.ptp(truth.vertices, axis=0)) < limit

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="training needs torch")
 from turnaround.backend.splat_files import load
 
 SMALL = {
-    "surface.resolution": 40,
+    "hull.resolution": 40,
     "splats.count": 1500,
     "splats.method": "trained",
     "splats.steps": 60,
@@ -25,7 +25,7 @@ SMALL = {
 )
 def test_the_stage_trains_as_told(synthetic, tmp_path, options):
     scene = synthetic.scene(tmp_path, synthetic.torus())
-    contexts = synthetic.run_stages(scene.spec, ("surface", "splats"), **SMALL, **options)
+    contexts = synthetic.run_stages(scene.spec, ("hull", "splats"), **SMALL, **options)
     facts = contexts["splats"].facts
     assert facts.method == "trained-numba"
     assert facts.details["steps"] == 60

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A first surface: the visual hull of the final masks as a closed mesh, coloured from the photos.
+
+Carved twice: coarsely, to find where the object is and which masks the others contradict, then finely. See
+``kernels/carving.py`` for how masks are weighed and ``backend/mesh/`` for grid, marching cubes and colours.
+Hollows that no silhouette shows stay filled: that is what a visual hull is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..images import read_grey
+from ..mesh import hull
+from ..mesh.colours import as_bytes, colours_from_photos, fill_unseen
+from ..mesh.silhouettes import reduced, signed_distance
+from ..mesh.triangles import Mesh, area, edge_length, vertex_normals, volume
+from ..records import Camera, Cameras, Masks
+from ..stage import Context
+from ..workspace import write_json
+
+NAME = "hull"
+VERSION = 1
+INPUTS = ("cameras", "masks_refined")
+OUTPUTS = ("mesh.ply", "hull.json")
+SPEC: tuple[str, ...] = ()
+
+_COARSE = 64
+"""Voxels along the longest side of the first grid."""
+
+_ENLARGE = 0.15
+"""Share of the box's longest side that is added on each side before the first carving."""
+
+_GROWTH = 0.4
+"""Share of the grid's longest side that is added on each side when the object reaches beyond it."""
+
+_FIRST_DOUBT = 0.15
+"""Share of the masks' weight that may be overruled in the first carving, before anything is known about them."""
+
+_DISTRUST = 0.05
+"""Share of the coarse hull that a mask must wrongly cut away for its weight to drop to a half."""
+
+_MOST_PIXELS = 150_000_000
+"""Pixels of signed distances held at once, 600 MB; more photos or larger ones are read more coarsely."""
+
+_LEAST_TRUST = 0.25
+"""Share of the median weight below which a mask is left out of the second carving."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the hull is carved."""
+
+    resolution: int = 176  # voxels along the object's longest side, 32 to 512
+    doubt: float = 0.04  # share of the masks' weight that may be overruled at a point, 0 (strict hull) to 0.5
+    margin: float = 0.03  # how deep, in object diagonals, a mask must contradict the others, 0.005 to 0.2
+    least_seen: float = 0.3  # share of the masks' weight that must have a point in view, 0 to 1
+    least_island: float = 0.05  # parts smaller than this share of the largest are removed, 0 to 1
+    close_base: bool = True  # cut at the ground when no camera looks from below
+
+
+@dataclass(frozen=True)
+class Silhouette:
+    """A camera with its mask's signed distances: full-size pixels, at ``factor`` times fewer of them a side."""
+
+    camera: Camera
+    distance: np.ndarray
+    factor: int
+    confidence: float
+
+
+def run(context: Context) -> None:
+    """Write ``mesh.ply`` (world of ``cameras.json``, relative unit) and ``hull.json``."""
+    options: Options = context.options
+    cameras = Cameras.load(context.folder("cameras"))
+    used = _silhouettes(context, cameras)
+    close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
+    box, weights = _first_carving(context, cameras, used, close_base)
+    grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / options.resolution)
+    views = _views(options, used, weights, options.doubt)
+    context.log.info("carving %s voxels of %.4f from %d masks", grid.shape, grid.step, len(used))
+    field = hull.field_of(grid, views, lambda share: context.progress(0.3 + 0.3 * share, "Carving"))
+    if close_base:
+        hull.cut_below_ground(field, grid)
+    inside, islands = hull.keep_object(field, options.least_island)
+    if not inside.any():
+        raise _empty(context)
+    context.progress(0.6, "Building the mesh")
+    mesh = hull.mesh_of(field, inside, grid)
+    seen = _colour(context, mesh, cameras)
+    mesh.save(context.output / "mesh.ply", "visual hull; sRGB vertex colours; z up, relative unit")
+    context.facts.method = "visual-hull"
+    context.facts.details = _facts(mesh, grid, seen, islands, close_base)
+    context.facts.details["weights"] = {s.camera.name: round(float(w), 3) for s, w in zip(used, weights, strict=True)}
+    write_json(context.output / "hull.json", context.facts.details)
+
+
+def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
+    """The cameras that have a mask with something in it."""
+    folder = context.folder("masks_refined")
+    named = Masks.load(folder).named()
+    step = float((cameras.box[1] - cameras.box[0]).max()) / context.options.resolution
+    pixels = sum(c.width * c.height for c in cameras.cameras)
+    coarsest = int(np.ceil(np.sqrt(pixels / _MOST_PIXELS)))
+    used, empty = [], []
+    for index, camera in enumerate(cameras.cameras):
+        context.progress(0.15 * index / len(cameras.cameras), "Reading the masks")
+        if camera.name not in named:
+            continue
+        mask = read_grey(folder / named[camera.name].image)
+        if mask.shape != (camera.height, camera.width):
+            raise ValueError(f"expected a mask of {camera.width} x {camera.height}, got {mask.shape[::-1]}")
+        if mask.max() < 128:
+            empty.append(camera.name)
+            continue
+        # About two pixels a voxel: finer ones would cost memory for nothing.
+        voxel = camera.K[0, 0] * step / max(float(np.linalg.norm(camera.centre)), step)
+        factor = max(int(np.clip(voxel // 2, 1, 8)), coarsest)
+        confidence = min(max(named[camera.name].confidence, 0.02), 1.0)
+        used.append(Silhouette(camera, reduced(signed_distance(mask), factor), factor, confidence))
+    if empty:
+        context.warn("mask_empty", f"The masks of {', '.join(empty)} are empty and were left out of the carving.")
+    if len(used) < 2:
+        raise context.error(
+            "surface_empty",
+            f"Only {len(used)} of {len(cameras.cameras)} cameras have a mask with the object in it.",
+            "Mark the object on more photos.",
+        )
+    return used
+
+
+def _views(options: Options, used: list[Silhouette], weights: np.ndarray, doubt: float) -> hull.Views:
+    """The silhouettes as the carving kernel takes them."""
+    return hull.views_of(
+        [s.camera for s in used], [s.distance for s in used], [s.factor for s in used], weights,
+        options.margin, doubt, options.least_seen,
+    )  # fmt: skip
+
+
+def _first_carving(
+    context: Context,
+    cameras: Cameras,
+    used: list[Silhouette],
+    close_base: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The box (2, 3) the object really fills, and what each mask weighs after the others had their say."""
+    options: Options = context.options
+    confidences = np.array([s.confidence for s in used])
+    side = float((cameras.box[1] - cameras.box[0]).max())
+    first = np.stack([cameras.box[0] - _ENLARGE * side, cameras.box[1] + _ENLARGE * side])
+    box, weights, touched = first, confidences, []
+    for attempt in range(3):
+        context.progress(0.15 + 0.05 * attempt, "Finding the object")
+        grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / _COARSE)
+        views = _views(options, used, confidences, _FIRST_DOUBT)
+        field = hull.field_of(grid, views, lambda share: context.progress(0.2, "Finding the object"))
+        if close_base:
+            hull.cut_below_ground(field, grid)
+        inside, _ = hull.keep_object(field, options.least_island)
+        if not inside.any():
+            raise _empty(context)
+        weights = _trusted(confidences * _agreement(inside, grid, used, options.margin))
+        touched = hull.touched_sides(np.where(inside, field, -1.0))
+        if not touched:
+            break
+        further = _GROWTH * float((box[1] - box[0]).max())
+        box = np.stack([box[0] - further, box[1] + further])
+    else:
+        context.warn(
+            "surface_open",
+            f"The masks leave the object open towards {', '.join(touched)}; it was cut off there.",
+            "Photos from more sides close it.",
+        )
+        return first, weights
+    if box is not first:
+        context.warn("box_enlarged", "The object was larger than the box found with the cameras; the box was enlarged.")
+    filled = hull.occupied_box(inside, grid)
+    return np.stack([filled[0] - 2 * grid.step, filled[1] + 2 * grid.step]), weights
+
+
+def _agreement(inside: np.ndarray, grid: hull.Grid, used: list[Silhouette], margin: float) -> np.ndarray:
+    """How far (V,), 0 to 1, each mask agrees with the coarse hull: low where it cuts deep into what others keep."""
+    points = grid.origin + grid.step * np.argwhere(inside)
+    shares = []
+    for silhouette in used:
+        camera = silhouette.camera
+        pixels, depth = camera.project(points)
+        in_view = (depth > 0) & (pixels >= 0).all(axis=1)
+        in_view &= (pixels[:, 0] < camera.width) & (pixels[:, 1] < camera.height)
+        column, row = (pixels[in_view] / silhouette.factor).astype(int).T
+        off = silhouette.distance[row, column] * depth[in_view] / camera.K[0, 0]
+        shares.append(float((off < -margin).mean()) if len(off) else 0.0)
+    return 1.0 / (1.0 + (np.array(shares) / _DISTRUST) ** 2)
+
+
+def _trusted(weights: np.ndarray) -> np.ndarray:
+    """Leave out the masks (weight 0) that are believed much less than most: near the rim they would still nibble."""
+    return np.where(weights < _LEAST_TRUST * np.median(weights), 0.0, weights)
+
+
+def _colour(context: Context, mesh: Mesh, cameras: Cameras) -> np.ndarray:
+    """Colour the vertices in place from the photos that are not held out; returns which of them a photo saw."""
+    photos, masks = context.folder("cameras"), context.folder("masks_refined")
+    named = Masks.load(masks).named()
+    usable = [c for c in cameras.cameras if c.name in named]
+    kept = [c for c in usable if not c.held_out] or usable
+    done = iter(range(len(kept)))
+
+    def photo_of(camera: Camera) -> Path:
+        return photos / camera.image
+
+    def mask_of(camera: Camera) -> Path:
+        return masks / named[camera.name].image
+
+    colours, seen = colours_from_photos(
+        mesh.vertices,
+        vertex_normals(mesh.vertices, mesh.faces),
+        mesh,
+        kept,
+        photo_of,
+        mask_of,
+        2.0 * edge_length(mesh.vertices, mesh.faces),
+        lambda name: context.progress(0.65 + 0.33 * next(done) / len(kept), "Colouring the mesh"),
+    )
+    mesh.colours = as_bytes(fill_unseen(mesh.vertices, colours, seen))
+    return seen
+
+
+def _facts(mesh: Mesh, grid: hull.Grid, seen: np.ndarray, islands: int, close_base: bool) -> dict:
+    """What ``hull.json`` says, in the world's unit."""
+    import trimesh
+
+    plain = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    return {
+        "vertices": len(mesh.vertices),
+        "triangles": len(mesh.faces),
+        "watertight": bool(plain.is_watertight),
+        "volume": volume(mesh.vertices, mesh.faces),
+        "area": area(mesh.vertices, mesh.faces),
+        "voxel": grid.step,
+        "grid": list(grid.shape),
+        "vertices_unseen": int((~seen).sum()),
+        "islands_removed": islands,
+        "base_closed_at_ground": close_base,
+        "box": [mesh.vertices.min(axis=0).tolist(), mesh.vertices.max(axis=0).tolist()],
+    }
+
+
+def _empty(context: Context) -> Exception:
+    """The error of masks that have nothing in common."""
+    return context.error(
+        "surface_empty",
+        "The masks and the cameras leave nothing in common: no place lies inside the object on enough photos.",
+        "Look at the masks and mark the object again where they are wrong.",
+    )

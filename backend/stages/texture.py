@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The texture: the photos painted onto the surface, with the dense surface's relief and its shading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..mesh.textured import COLOUR, TexturedMesh
+from ..mesh.triangles import Mesh
+from ..metrics.held_out import held_out_views, scores
+from ..records import Cameras, Frames, Masks
+from ..stage import Context
+from ..texture.build import Built, build
+from ..texture.photos import Source
+from ..texture.viewing import textured_view
+from ..workspace import write_json
+
+NAME = "texture"
+VERSION = 1
+INPUTS = ("frames", "cameras", "masks_refined", "surface")
+OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
+SPEC: tuple[str, ...] = ()
+
+_TOLERANCE = 0.004
+"""How far behind the surface's depth a texel is still seen, in diagonals: no reconstruction is more exact."""
+
+_SOFT = 0.5
+"""Sharpness, over the capture's median, at which a photo counts half as much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How large the texture is."""
+
+    size: int = 2048  # texels a side, 64 to 8192
+
+
+def run(context: Context) -> None:
+    """Write the textured mesh (``backend/mesh/textured.py``), world of ``cameras.json``, and ``texture.json``."""
+    mesh = Mesh.load(context.folder("surface") / "mesh.ply")
+    dense = Mesh.load(context.folder("surface") / "dense.ply")
+    diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+    sources = _sources(context)
+    if not sources:
+        raise context.error(
+            "masks_unreadable",
+            "No photo has both a camera and a mask, so there is nothing to take the texture from.",
+            "Look at the masks and the cameras of this job and run it again from there.",
+        )
+    built = build(
+        mesh, dense if len(dense.faces) > len(mesh.faces) else None, sources, context.options.size,
+        _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what),
+    )  # fmt: skip
+    built.mesh.save(context.output)
+    context.progress(0.92, "Scoring the texture", context.output / COLOUR)
+    context.facts.metrics = _scores(context, built.mesh)
+    context.facts.method = "photos, three bands"
+    context.facts.details = _facts(built, sources)
+    write_json(context.output / "texture.json", context.facts.details)
+
+
+def _sources(context: Context) -> list[Source]:
+    """Photos that have a camera and a mask and are not held out; all of them where none is left."""
+    photos, masks = context.folder("cameras"), context.folder("masks_refined")
+    named = Masks.load(masks).named()
+    usable = [c for c in Cameras.load(photos).cameras if c.name in named]
+    kept = [c for c in usable if not c.held_out] or usable
+    sharpness = {f.name: f.sharpness for f in Frames.load(context.folder("frames")).frames}
+    typical = float(np.median([sharpness.get(c.name, 0.0) for c in kept])) if kept else 0.0
+
+    def weight(name: str) -> float:
+        share = sharpness.get(name, 0.0) / typical if typical > 0 else 1.0
+        return float(min(1.0, share**2 / (share**2 + _SOFT**2) * (1 + _SOFT**2)))
+
+    return [Source(c, photos / c.image, masks / named[c.name].image, max(weight(c.name), 0.05)) for c in kept]
+
+
+def _scores(context: Context, mesh: TexturedMesh) -> dict[str, float]:
+    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"))
+    return scores(views, lambda camera: textured_view(mesh, camera)[0], "texture")
+
+
+def _facts(built: Built, sources: list[Source]) -> dict:
+    """What ``texture.json`` says."""
+    gains = {
+        s.camera.name: [round(float(g), 4) for g in gain] for s, gain in zip(sources, built.blended.gains, strict=True)
+    }
+    return {
+        "size": len(built.mesh.colour),
+        "charts": built.unwrapped.charts,
+        "used": round(built.unwrapped.used, 4),
+        "seen": round(float(built.blended.seen.mean()), 4),
+        "photos": len(sources),
+        "gains": gains,
+    }

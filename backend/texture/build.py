@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All steps together: a mesh, its dense original and the photos -> a textured mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..mesh.textured import TexturedMesh
+from ..mesh.triangles import Mesh, vertex_normals
+from . import fill
+from .colour import Blended, blend
+from .photos import Source
+from .relief import bake
+from .shade import ROUGHNESS, occlusion_of
+from .texels import Texels, texels_of
+from .unwrap import Unwrapped, unwrap
+
+_SHADE_STEP = 4
+"""Ambient occlusion changes slowly: its texture is a quarter as large."""
+
+_LOOKS = 2
+"""Times each photo is looked at."""
+
+Progress = Callable[[float, str], None]
+"""Called with the share done and what is being done; may raise to stop."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The textured mesh, how it was unwrapped, and what blending found."""
+
+    mesh: TexturedMesh
+    unwrapped: Unwrapped
+    blended: Blended
+
+
+def build(mesh: Mesh, dense: Mesh | None, sources: list[Source], size: int, tolerance: float, tell: Progress) -> Built:
+    """Texture ``mesh`` with ``size`` x ``size`` texels from ``sources``; relief from ``dense`` where it is given.
+
+    ``tolerance``: how far behind the mesh's depth a point may lie and still be seen, in the mesh's unit.
+    Raises ``ValueError`` for a mesh without faces, or no sources.
+    """
+    tell(0.0, "Unwrapping the surface")
+    unwrapped = unwrap(mesh, size)
+    normals = vertex_normals(mesh.vertices, mesh.faces)[unwrapped.source].astype(np.float32)
+    vertices = mesh.vertices[unwrapped.source]
+    texels = texels_of(vertices, normals, unwrapped.faces, unwrapped.uvs, size)
+    looked = iter(range(_LOOKS * len(sources)))
+    blended = blend(
+        texels, mesh, sources, tolerance,
+        lambda name: tell(0.15 + 0.55 * next(looked) / (_LOOKS * len(sources)), f"Texture from {name}"),
+    )  # fmt: skip
+    tell(0.7, "Completing what no photo saw")
+    covered = texels.covered()
+    colours = fill.complete(texels, blended.colours, blended.seen)
+    colour = fill.spread_outwards(texels.picture(colours), covered)
+    seen = texels.picture((255 * blended.seen[:, None]).astype(np.uint8))[..., 0]
+    tell(0.8, "Baking the relief")
+    normal = np.full((1, 1, 3), (128, 128, 255), np.uint8)
+    if dense is not None:
+        baked = bake(texels, vertices, normals, unwrapped.faces, unwrapped.uvs, dense)
+        normal = fill.spread_outwards(texels.picture(baked), covered)
+    tell(0.9, "Ambient occlusion")
+    coarse = texels_of(vertices, normals, unwrapped.faces, unwrapped.uvs, max(size // _SHADE_STEP, 1))
+    textured = TexturedMesh(
+        vertices, unwrapped.faces, normals, unwrapped.uvs, colour, normal, _surface(coarse, mesh), seen
+    )
+    return Built(textured, unwrapped, blended)
+
+
+def _surface(texels: Texels, mesh: Mesh) -> np.ndarray:
+    """Ambient occlusion, roughness and metalness, (T, T, 3) uint8, as glTF packs them."""
+    values = np.zeros((len(texels), 3), np.uint8)
+    values[:, 0] = occlusion_of(texels, mesh)
+    values[:, 1] = round(255 * ROUGHNESS)
+    return fill.spread_outwards(texels.picture(values), texels.covered())
