@@ -18,7 +18,7 @@ REST_SECONDS = 0.12
 MARK = "turnaround_splats"
 _handle: Any = None
 _views: dict[int, tuple[float, ...]] = {}
-_waiting: tuple[Any, float, bool] | None = None
+_waiting: tuple[Any, float, bool, float] | None = None
 
 
 def add() -> None:
@@ -40,10 +40,11 @@ def remove() -> None:
     _views.clear()
 
 
-def tell(item: Any, world_from_eye: Any, pixel: float, perspective: bool) -> None:
+def tell(item: Any, world_from_eye: Any, pixel: float, perspective: bool, reach: float = 1.0) -> None:
     """Draw the splats of ``item`` for the eye at ``world_from_eye`` (4, 4), Blender's camera axes.
 
-    ``pixel`` is the width of a pixel at distance 1 (without perspective: anywhere), in the world's units.
+    ``pixel`` is the width of a pixel at distance 1 (without perspective: anywhere), in the world's units; ``reach`` is
+    less than 1 where the view shows plain squares.
     """
     from .compat import set_input
     from .importer import eye
@@ -61,6 +62,7 @@ def tell(item: Any, world_from_eye: Any, pixel: float, perspective: bool) -> Non
         (eye.TURN, place.to_quaternion().to_euler()[:]),
         (eye.PIXEL, pixel * size),
         (eye.PERSPECTIVE, float(perspective)),
+        (eye.REACH, reach),
     ):
         set_input(modifier, name, value)
     item.update_tag()
@@ -73,7 +75,9 @@ def _drawn() -> None:
     view, region = context.region_data, context.region
     if view is None or region is None:
         return
-    matrix = tuple(round(v, 6) for row in view.perspective_matrix for v in row)
+    # Solid views draw no material: squares of a third of the reach look like dabs of paint instead of a heap of cards.
+    reach = 1.0 if context.space_data.shading.type in {"MATERIAL", "RENDERED"} else 0.33
+    matrix = (reach, *(round(v, 6) for row in view.perspective_matrix for v in row))
     key = view.as_pointer()
     if _views.get(key) == matrix:
         return
@@ -81,7 +85,7 @@ def _drawn() -> None:
     if not any(custom(item, MARK) for item in context.scene.objects):
         return
     pixel = 2.0 / max(abs(view.window_matrix[0][0]) * max(region.width, 1), 1e-12)
-    _waiting = (view.view_matrix.inverted_safe(), pixel, bool(view.window_matrix[3][3] == 0.0))
+    _waiting = (view.view_matrix.inverted_safe(), pixel, bool(view.window_matrix[3][3] == 0.0), reach)
     if bpy.app.timers.is_registered(_tell):
         bpy.app.timers.unregister(_tell)
     bpy.app.timers.register(_tell, first_interval=REST_SECONDS)

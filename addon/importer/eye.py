@@ -14,7 +14,7 @@ from ..compat import choose
 from .fields import Field, constant, feed, rotated
 
 FOLLOW, TOLD, PLACE, TURN = "Follow View", "Eye Told", "Eye", "Eye Rotation"
-PIXEL, PERSPECTIVE = "Eye Pixel", "Eye Perspective"
+PIXEL, PERSPECTIVE, REACH = "Eye Pixel", "Eye Perspective", "Eye Reach"
 # Without a camera its numbers are 0.
 _SENSOR = (
     "100 * (high / y if fit == 2 else wide / (x if fit == 1 else max(x, y))) / (lens * percent) if lens > 0 else 0"
@@ -27,7 +27,8 @@ class Seen:
     """What the eye makes of a splat.
 
     ``depth`` is its distance along ``forward``, ``slopes`` its place in the picture over its depth (0 without
-    perspective), ``direction`` the unit vector from the eye to it, ``pixel`` a pixel's width at its depth.
+    perspective), ``direction`` the unit vector from the eye to it, ``pixel`` a pixel's width at its depth;
+    ``reach`` shrinks the squares where they are drawn without their Gaussian.
     """
 
     rotation: Any
@@ -39,6 +40,7 @@ class Seen:
     direction: Field
     pixel: Field
     perspective: Field
+    reach: Field
 
 
 def interface(new: Any) -> None:
@@ -52,6 +54,7 @@ def interface(new: Any) -> None:
         (TURN, "NodeSocketRotation", None),
         (PIXEL, "NodeSocketFloat", 0.001),
         (PERSPECTIVE, "NodeSocketFloat", 1.0),
+        (REACH, "NodeSocketFloat", 1.0),
     ):
         socket = new(name, in_out="INPUT", socket_type=kind)
         socket.hide_in_modifier = True
@@ -70,6 +73,7 @@ def seen(group: Any, source: Any) -> Seen:
     rotation = _switch(group, told, "ROTATION", stands.outputs["Rotation"], source.outputs[TURN])
     pixel = Field(group, _switch(group, told, "FLOAT", _driven_pixel(group), source.outputs[PIXEL]))
     perspective = Field(group, _switch(group, told, "FLOAT", _driven_perspective(group), source.outputs[PERSPECTIVE]))
+    reach = Field(group, _switch(group, told, "FLOAT", 1.0, source.outputs[REACH]))
     right, up, back = (rotated(group, constant(group, *axis), rotation) for axis in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
     position = group.nodes.new("GeometryNodeInputPosition")
     offset = Field(group, position.outputs[0], True) - place
@@ -79,7 +83,7 @@ def seen(group: Any, source: Any) -> Seen:
     over = (depth - 1.0) * perspective + 1.0
     slopes = (offset.dot(right) / over * perspective, offset.dot(up) / over * perspective)
     direction = (offset * perspective + forward * (perspective * -1.0 + 1.0)).apply("NORMALIZE")
-    return Seen(rotation, right, up, forward, depth, slopes, direction, pixel * over, perspective)
+    return Seen(rotation, right, up, forward, depth, slopes, direction, pixel * over, perspective, reach)
 
 
 def _told(group: Any, source: Any) -> Any:

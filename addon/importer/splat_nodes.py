@@ -25,7 +25,7 @@ from .materials import COLOUR, LEAST_ALPHA, soft_splats
 ROTATION, LOG_SCALE, LOGIT, RANK = "rotation", "log_scale", "opacity_logit", "rank"
 VIEW_SHARE, RENDER_SHARE, BLUR, DEPENDENT = "Viewport Share", "Render Share", "Blur", "View-dependent Colour"
 _MARK = "turnaround_nodes"
-_VERSION = 3
+_VERSION = 4
 _MOST_SLOPE = 2.0
 """Beside the picture the projection's tilt is held, as in rasterisers; a right angle of view has a slope of 1."""
 
@@ -123,7 +123,7 @@ def _squares(group: Any, points: Any, source: Any, seen: eye.Seen, opacity: Fiel
     """A square on every point, turned and stretched to its ellipse; the socket of the instances."""
     angle, long, short = _ellipse(group, source, seen)
     reach = (opacity / LEAST_ALPHA).apply("LOGARITHM", math.e) * 2.0
-    reach = reach.apply("MAXIMUM", 0.0).apply("SQRT")
+    reach = reach.apply("MAXIMUM", 0.0).apply("SQRT") * seen.reach
     turn = group.nodes.new("FunctionNodeAxisAngleToRotation")
     turn.inputs["Axis"].default_value = (0.0, 0.0, 1.0)
     feed(group, turn.inputs["Angle"], angle)
