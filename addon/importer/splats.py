@@ -18,7 +18,6 @@ import numpy as np
 from ..compat import get_input, set_input
 from ..follow import MARK
 from . import axes, ply
-from .materials import COLOUR
 from .mesh import fill
 from .placing import Place
 from .spherical import HARMONICS
@@ -122,8 +121,6 @@ def _fill(mesh: bpy.types.Mesh, path: Path) -> None:
     for (name, kind, _), values in zip(layers, columns, strict=True):
         _set(mesh, name, kind, values)
     _set(mesh, RANK, "FLOAT", ranks(columns[1], columns[2][:, 0]))
-    # Solid views show the colours that the nodes make under this name.
-    mesh.attributes.active_color_name = COLOUR
 
 
 def _harmonics(path: Path) -> list[tuple[str, ...]]:
