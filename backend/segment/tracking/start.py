@@ -36,6 +36,9 @@ _ROUNDS = 7
 _MOTION_FIRST, _MOTION_LAST = 2.0, 0.8
 """Weight of motion in the first round and in the last."""
 
+_SAID = 20.0
+"""Weight of a pixel that the user marked as not the object, in the background's colours: it stands for its likes."""
+
 _COLOUR, _LOCAL, _SHADOW = 0.35, 0.6, 3.0
 """Weights of the global and the local colours' log-likelihood ratios, and of likeness to a shadow."""
 
@@ -162,7 +165,8 @@ def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
     def settle(cost: np.ndarray) -> np.ndarray:
         cost = np.where(window & ~marks.outside, cost, np.float32(first.SURE))
         cost = np.where(marks.inside, np.float32(-first.SURE), cost).astype(np.float32)
-        return fill_holes(keep_parts(cut(cost, scene.weight, None, 40), support, 0.05), 0.15)
+        filled = fill_holes(keep_parts(cut(cost, scene.weight, None, 40), support, 0.05), 0.15)
+        return np.where(marks.outside, np.float32(0), filled)
 
     mask = settle(0.3 - 0.7 * outside.surprise(classes) - _MOTION_FIRST * moving)
     ratios = moving
@@ -170,6 +174,7 @@ def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
         if (mask > 0.5).sum() < 20:
             return None
         free = np.asarray((1 - mask) * np.where(window, 1, around), np.float32)
+        free[marks.outside] = _SAID
         ratios = _colours(scene, classes, mask, free, size)
         shadow = shadow_likeness(scene.lab, free, 0.08 * size)
         ratios = np.where(ratios > 0, ratios * (1 - shadow), ratios) - _SHADOW * shadow
