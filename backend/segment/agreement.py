@@ -53,8 +53,9 @@ _DENIAL = (1.5, 2.0, 3.0, 4.0)
 _SETTLED = 2
 """Rounds from this one on settle contours on the picture's edges, so that the last hulls are tight."""
 
-_PAINTED = (0, 1, 3)
-"""Rounds that paint the backdrop: from rough masks, and at last from good ones, close to the object."""
+_PAINTED = (1, 3)
+"""Rounds that paint the backdrop anew: from better masks, and at last from good ones, close to the object. The earlier
+only where geometry and colours are both believed; else masks still claim the ground around the object."""
 
 _SURROUND = (9, 9, 9, 3)
 """Pixels, by round, by which what claims to be the object is widened before the rest counts as free of it."""
@@ -97,7 +98,7 @@ def agree(
     if rounds == 0:
         return masks
     geometry, masks = cut_by_geometry(scene, masks, box, lambda share: progress(_OPENING * share))
-    unlike: list[np.ndarray] = []
+    unlike = geometry.unlike
     for step in range(rounds):
         say = partial(_report, progress, step, rounds)
         say(0.0)
@@ -109,7 +110,8 @@ def agree(
         others = list(side_by_side(partial(_others, hull), list(zip(views, images, strict=True))))
         say(0.4)
         clear = clear_of(scene, masks, others, _SURROUND[schedule])
-        if not unlike or schedule in _PAINTED:
+        sound = geometry.power - geometry.blind > 0.5 or schedule == _PAINTED[-1]
+        if schedule in _PAINTED and sound:
             unlike = unlike_backdrop(scene, clear, geometry.height)
         say(0.7)
         masks = _recut(scene, geometry, masks, others, clear, unlike, schedule, say)

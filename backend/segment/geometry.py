@@ -54,13 +54,16 @@ _BELIEF = 0.3
 
 @dataclass(kw_only=True)
 class Geometry:
-    """What was found: the ground's ``height``, ``reliefs`` (h, w) uint8 bins at the backdrop's size, two weights.
+    """What was found: the ground's ``height``, bins at the backdrop's size (h, w) uint8, and two weights.
+
+    ``reliefs`` and ``unlike``: bins of the relief and of the difference from the backdrop.
 
     ``power`` in [0, 1]: how far geometry is believed; ``blind`` in [0, power]: how far colours are not.
     """
 
     height: float
     reliefs: list[np.ndarray]
+    unlike: list[np.ndarray]
     power: float
     blind: float
 
@@ -95,6 +98,8 @@ def cut_by_geometry(
     place = [place_cost(mask, np.full_like(mask, _BELIEF)) for mask in soft]
     trust = [m.confidence for m in masks]
     turn = _learn(trust, soft, clear, indices, reliefs, unlike)
+    if turn.power == 0:
+        return Geometry(height=height, reliefs=reliefs, unlike=unlike, power=0.0, blind=0.0), masks
     for step in range(_TURNS):
         seen = list(zip(indices, reliefs, unlike, place, strict=True))
         soft = list(side_by_side(partial(_posterior, turn), seen))
@@ -108,7 +113,7 @@ def cut_by_geometry(
         return _cut(scene, i, masks[i], place[i], turn.power * turn.by_geometry[reliefs[i], unlike[i]], turn)
 
     results = list(side_by_side(recut, range(len(masks))))
-    return Geometry(height=height, reliefs=reliefs, power=turn.power, blind=turn.blind), results
+    return Geometry(height=height, reliefs=reliefs, unlike=unlike, power=turn.power, blind=turn.blind), results
 
 
 def _reliefs(scene: Scene, box: np.ndarray, height: float, progress: Callable[[float], None]) -> list[np.ndarray]:

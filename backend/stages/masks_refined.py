@@ -22,7 +22,7 @@ from ..segment.settle import enlarge
 from ..stage import Context
 
 NAME = "masks_refined"
-VERSION = 2
+VERSION = 3
 INPUTS = ("frames", "masks", "cameras")
 OUTPUTS = ("masks.json",)
 SPEC = ()
