@@ -11,6 +11,7 @@ Notation: directions are (x/z, y/z), undistorted; a track is a list of (image id
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -54,7 +55,7 @@ def chain(e: Estimator) -> Mapped:
     return best_of([model] if keep_believable(model) else [], e)
 
 
-def _read(e: Estimator, database: object) -> _Pairs:
+def _read(e: Estimator, database: Path) -> _Pairs:
     """Directions, focal lengths and verified matches."""
     import pycolmap
 

@@ -25,7 +25,7 @@ def find_keypoints(
     """
     width = grey.shape[1]
     grey, mask = _reduced(grey, side, mask)
-    sift = cv2.SIFT_create(
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined] # the stubs leave it out
         nfeatures=most,
         nOctaveLayers=_LAYERS,
         contrastThreshold=peak * _LAYERS,  # OpenCV divides by the number of layers
