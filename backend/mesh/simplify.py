@@ -9,8 +9,8 @@ import numpy as np
 
 from .triangles import Mesh
 
-_TIMID = 3.0
-"""The library's aggressiveness, 0 to 10: low keeps silhouettes and costs a little time."""
+_AGGRESSIVENESS = (3.0, 7.0, 10.0)
+"""The library's, 0 to 10: low keeps silhouettes best, but may stop before the number wanted is reached."""
 
 
 def simplified(mesh: Mesh, triangles: int) -> Mesh:
@@ -27,7 +27,10 @@ def simplified(mesh: Mesh, triangles: int) -> Mesh:
     # The library computes in 32 bits: a body about one unit large, around the origin, loses nothing.
     middle, size = mesh.vertices.mean(axis=0), float(np.ptp(mesh.vertices, axis=0).max())
     points = ((mesh.vertices - middle) / size).astype(np.float32)
-    vertices, faces = fast_simplification.simplify(points, mesh.faces, target_count=triangles, agg=_TIMID)
+    for aggressiveness in _AGGRESSIVENESS:
+        vertices, faces = fast_simplification.simplify(points, mesh.faces, target_count=triangles, agg=aggressiveness)
+        if len(faces) <= triangles:
+            break
     vertices = vertices.astype(np.float64) * size + middle
     colours = mesh.colours
     if len(colours):

@@ -82,7 +82,7 @@ def trust_of(mask: np.ndarray) -> np.ndarray:
     """(H, W) float32: 0 outside ``mask`` and on its rim, rising to 1 inside."""
     rim = max(1.5, _RIM * max(mask.shape))
     distance = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.clip((distance - rim / 2) / rim, 0.0, 1.0).astype(np.float32)
+    return np.clip((distance - max(1.0, rim / 2)) / rim, 0.0, 1.0).astype(np.float32)
 
 
 Tell = Callable[[str], None]
