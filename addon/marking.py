@@ -150,6 +150,7 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         self.area: Any = None
         self.press: Any = None
         self.problem = ""
+        self.answer: dict[str, Any] | None = None
         self.stroke: list[tuple[float, float]] = []
         mask_operators.follow(context)
         self._turn_to(context, settings_of(context).shown_frame)
@@ -206,7 +207,7 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
     def _turn_to(self, context: Any, frame: str) -> None:
         """Ask for another photo; clicks count again once it is there."""
         self.frame, self.waiting = frame, True
-        self.answer: dict[str, Any] | None = None
+        self.answer = None
         self.press = None
 
         def answered(result: dict[str, Any] | None, problem: Problem | None) -> None:

@@ -47,10 +47,12 @@ def _draw() -> None:
         return view.view_to_region(x / width, 1 - y / height, clip=False)
 
     seen = board.shown.get(frame)
-    for polygon in seen.contour if seen is not None else ():
-        corners = [to_region(x, y) for x, y in polygon]
-        _shape("LINE_LOOP", corners, _RIM, 3.0)
-        _shape("LINE_LOOP", corners, _OBJECT if seen.prompted else sure_colour(seen.confidence), 1.5)
+    if seen is not None:
+        colour = _OBJECT if seen.prompted else sure_colour(seen.confidence)
+        for polygon in seen.contour:
+            corners = [to_region(x, y) for x, y in polygon]
+            _shape("LINE_LOOP", corners, _RIM, 3.0)
+            _shape("LINE_LOOP", corners, colour, 1.5)
     per_pixel = abs(to_region(1, 0)[0] - to_region(0, 0)[0])
     for prompt in context.scene.turnaround.prompts:
         if prompt.frame == frame:
