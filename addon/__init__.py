@@ -10,6 +10,7 @@ def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
     from . import (
         adjusting,
+        capturing,
         jobs_panel,
         marking,
         mask_operators,
@@ -27,6 +28,8 @@ def _classes() -> tuple[Any, ...]:
         preferences.TurnaroundPreferences,
         properties.TurnaroundPrompt,
         properties.TurnaroundSettings,
+        capturing.TURNAROUND_OT_set_capture,
+        capturing.TURNAROUND_FH_capture,
         operators.TURNAROUND_OT_run,
         operators.TURNAROUND_OT_cancel,
         operators.TURNAROUND_OT_import_result,

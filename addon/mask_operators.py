@@ -10,6 +10,7 @@ import bpy
 
 from . import runtime
 from .masking import Marks, MaskBoard, Phase
+from .naming import film_of
 from .preferences import backend_python, jobs_folder, preferences
 from .properties import settings_of
 
@@ -23,6 +24,9 @@ board = MaskBoard(runtime.session)
 def follow(context: Any) -> None:
     """Open the scene's capture on the board, where it is not open yet, and follow its marks from now on."""
     settings = settings_of(context)
+    if film_of(settings.capture_path) is not None:
+        board.close()  # marks on a video are carried by the job itself
+        return
     if board.capture != settings.capture_path or board.phase is Phase.CLOSED:
         machine = preferences()
         folder = str(jobs_folder() / "masks" / settings.own_job.replace("\\", "/").rsplit("/", 1)[-1])
@@ -91,6 +95,8 @@ class TURNAROUND_OT_propagate_masks(bpy.types.Operator):  # noqa: N801 - Blender
         reason = ""
         if not settings.prompts:
             reason = "Mark the object on one photo first."
+        elif film_of(settings.capture_path) is not None:
+            reason = "The job itself carries the marks through a video: press Run."
         elif backend_python() is None:
             reason = "The backend's Python was not found: set it in the preferences of Turnaround."
         elif board.phase is Phase.CARRYING:

@@ -12,8 +12,7 @@ import bpy
 
 from .mask_operators import board
 from .masking import DOUBTFUL, Phase
-from .naming import photos_in
-from .properties import settings_of
+from .properties import frames_of, settings_of
 
 
 class TURNAROUND_PT_masks(bpy.types.Panel):  # noqa: N801 - Blender's naming rule
@@ -46,9 +45,9 @@ class TURNAROUND_PT_masks_image(bpy.types.Panel):  # noqa: N801
 def draw_masks(layout: Any, context: Any) -> None:
     """The photo's number, the tool, its mask's confidence; Propagate, its progress, and the next doubtful photo."""
     settings = settings_of(context)
-    count = len(photos_in(settings.capture_path)) if settings.capture else 0
+    count = len(frames_of(settings.capture_path)) if settings.capture else 0
     if not count:
-        layout.label(text="Choose a folder with photos", icon="INFO")
+        layout.label(text="Choose photos or a video", icon="INFO")
         return
     layout.prop(settings, "position", text=f"Photo of {count}", slider=False)
     layout.row().prop(settings, "tool", expand=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import runtime, viewport
+from .naming import film_of
 from .preferences import PACKAGE, backend_python
 from .properties import settings_of
 from .session import State
@@ -27,9 +28,12 @@ def reason_not_to_run(context: Any, busy_counts: bool = True) -> str:
     if busy_counts and session is not None and session.busy:
         return "A job is running."
     if not settings.capture:
-        return "Choose the folder with the photos first."
-    if not Path(settings.capture_path).is_dir():
-        return "The capture folder does not exist."
+        return "Choose the folder with the photos, or a video, first."
+    path = Path(settings.capture_path)
+    if not path.exists():
+        return "The capture does not exist: the folder or the video was moved or deleted."
+    if path.is_file() and film_of(str(path)) is None:
+        return "This file is no video: choose a folder of photos, or a video."
     if backend_python() is None:
         return "The backend's Python was not found: set it in the preferences of Turnaround."
     return ""

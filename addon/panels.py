@@ -10,7 +10,7 @@ import bpy
 
 from . import pictures, runtime
 from .marking import is_marking
-from .naming import photos_in
+from .naming import film_of, photos_in
 from .preferences import backend_python
 from .properties import settings_of
 from .session import Problem, Session, State
@@ -73,16 +73,22 @@ class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
     bl_order = 0
 
     def draw(self, context: Any) -> None:
-        """The folder, and how many photos are in it."""
+        """The folder or video, and what is in it."""
         layout: Any = self.layout
         settings = settings_of(context)
-        layout.prop(settings, "capture", text="")
+        row = layout.row(align=True)
+        row.prop(settings, "capture", text="")
+        row.operator("turnaround.set_capture", text="", icon="FILE_MOVIE")
         if not settings.capture:
-            layout.label(text="Choose a folder with photos", icon="INFO")
+            layout.label(text="Choose a folder of photos, or a video", icon="INFO")
             return
-        count = len(photos_in(settings.capture_path))
-        layout.label(text=f"{count} photos" if count != 1 else "1 photo", icon="IMAGE_DATA" if count else "ERROR")
         found = runtime.looked_into(settings.capture_path)
+        film = film_of(settings.capture_path)
+        if film is not None:
+            layout.label(text=said_of_video(found.get("video") or {}) or film.name, icon="FILE_MOVIE")
+        else:
+            count = len(photos_in(settings.capture_path))
+            layout.label(text=f"{count} photos" if count != 1 else "1 photo", icon="IMAGE_DATA" if count else "ERROR")
         broken = [f"{entry.get('name')}: {entry.get('reason')}" for entry in found.get("unreadable") or []]
         for text in [*broken[:2], *(found.get("advice") or [])[:2]]:
             wrapped(layout.column(align=True), text, context, "ERROR")
@@ -271,6 +277,13 @@ def draw_shown(layout: Any, context: Any) -> None:
                 row.label(text=title)
                 row.prop(ours[kind], "hide_viewport", text="", emboss=False)
                 row.prop(ours[kind], "hide_render", text="", emboss=False)
+
+
+def said_of_video(facts: dict[str, Any]) -> str:
+    """A video's size, length and rate, as far as the backend knows them."""
+    if not facts:
+        return ""
+    return f"{facts['width']} × {facts['height']}, {facts['seconds']:.0f} s, {facts['rate']:g} frames/s"
 
 
 def time_left(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..protocol import LENGTH_OF, OPTIONS, PRESETS, JobSpec
-from .naming import capture_name, photos_in
+from .naming import capture_name, film_of, photos_in
 from .preferences import jobs_folder, preferences
 
 if TYPE_CHECKING:
@@ -51,18 +51,31 @@ def _capture_changed(settings: Any, context: Any) -> None:
 
 def _offer_photos(settings: Any, context: Any, text: str) -> list[str]:
     """Names for the search below the field; Blender filters them."""
-    return photos_in(settings.capture_path)
+    return frames_of(settings.capture_path)
+
+
+def frames_of(capture: str) -> list[str]:
+    """What can be marked: the photos of a folder, or of a video those pictures that the backend proposes.
+
+    Until the backend has looked into a video, its first picture stands for it.
+    """
+    film = film_of(capture)
+    if film is None:
+        return photos_in(capture)
+    from . import runtime
+
+    return list(runtime.looked_into(capture).get("names") or [f"{film.name}#0.000"])
 
 
 def _position(settings: Any) -> int:
     """Number of the photo shown, from 1."""
-    names = photos_in(settings.capture_path)
+    names = frames_of(settings.capture_path)
     return names.index(settings.shown_frame) + 1 if settings.shown_frame in names else 1
 
 
 def _go_to(settings: Any, value: int) -> None:
     """Show another photo."""
-    if names := photos_in(settings.capture_path):
+    if names := frames_of(settings.capture_path):
         settings.frame = names[min(max(value, 1), len(names)) - 1]
 
 
@@ -104,7 +117,10 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
 
     capture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Capture",
-        description="Folder with the photos of the object. It is only read, never written to",
+        description=(
+            "Folder with the photos of the object, or a video of it; either may be dropped here. It is only read, "
+            "never written to"
+        ),
         subtype="DIR_PATH",
         update=_capture_changed,
     )
@@ -160,14 +176,14 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
 
     @property
     def capture_path(self) -> str:
-        """The capture folder as an absolute path without a trailing separator, or an empty string."""
+        """The folder or the video as an absolute path without a trailing separator, or an empty string."""
         return str(Path(bpy.path.abspath(self.capture)).resolve()) if self.capture else ""
 
     @property
     def shown_frame(self) -> str:
         """The photo to mark: the chosen one where the capture has it, else its first, else an empty string."""
-        names = photos_in(self.capture_path)
-        return self.frame if self.frame in names else next(iter(names), "")
+        names = frames_of(self.capture_path)
+        return self.frame if self.frame in names or self._on_film(self.frame) else next(iter(names), "")
 
     @property
     def own_job(self) -> str:
@@ -183,15 +199,21 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
 
     def forget_other_capture(self) -> None:
         """Drop the photo and the prompts where they name photos that the new capture does not have."""
-        names = set(photos_in(self.capture_path))
+        names = frames_of(self.capture_path)
         if not names:
             return
-        if self.frame not in names:
-            self.frame = min(names)
+        if self.frame not in names and not self._on_film(self.frame):
+            self.frame = names[0]
         for index in reversed(range(len(self.prompts))):
-            if self.prompts[index].frame not in names:
+            frame = self.prompts[index].frame
+            if frame not in names and not self._on_film(frame):
                 self.prompts.remove(index)
         self.active_prompt = max(0, min(self.active_prompt, len(self.prompts) - 1))
+
+    def _on_film(self, frame: str) -> bool:
+        """Whether ``frame`` names a picture of the video that is the capture."""
+        film = film_of(self.capture_path)
+        return film is not None and frame.rpartition("#")[0] == film.name
 
     def job_spec(self) -> JobSpec:
         """This scene's settings as the backend takes them. Raises ``ValueError`` for one that is out of range."""

@@ -87,7 +87,7 @@ def look_into(capture: str) -> None:
 
     Only where there is a window to show it in, and an interpreter to ask; whoever runs a job will hear what is wrong.
     """
-    if bpy.app.background or not Path(capture).is_dir() or backend_python() is None:
+    if bpy.app.background or not capture or not Path(capture).exists() or backend_python() is None:
         return
 
     def keep(result: dict[str, Any] | None, problem: Problem | None) -> None:

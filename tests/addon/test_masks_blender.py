@@ -143,7 +143,7 @@ def test_the_panel_draws_in_every_state(scene, capture, addon):
     scene.turnaround.capture = ""
     said.clear()
     panel.draw_masks(Layout(said), bpy.context)
-    assert "Choose a folder with photos" in said
+    assert "Choose photos or a video" in said
 
 
 def test_the_filmstrip_fits_its_region(scene, addon):
