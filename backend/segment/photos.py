@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from ..errors import PipelineError
-from . import first
+from . import boxed, first
 from .carry import Carried, Colours, carry, cut_frame
 from .colour import colour_indices
+from .cut import contrast_weights
 from .engines import BOX_HINT, STAGE, Found, Picture, Task, resized
 from .many import side_by_side
 from .order import carry_order
@@ -88,12 +89,21 @@ def cut_prompted(
     ``borders``: histogram of the frames' borders (``first.border_histogram``). Raises ``PipelineError``.
     """
     name = picture.source
-    best = first.first_mask(small, drawn_marks(picture, prompts, small.shape[:2]), borders, smoothness)
+    marks = drawn_marks(picture, prompts, working.shape[:2])
+    if marks.box is not None:
+        small = resized(working, boxed.SIDE)
+        best = boxed.boxed_mask(small, drawn_marks(picture, prompts, small.shape[:2]), smoothness)
+    else:
+        best = first.first_mask(small, drawn_marks(picture, prompts, small.shape[:2]), borders, smoothness)
     if best is None:
         raise PipelineError("mask_empty", STAGE, f"Nothing could be told apart at the prompt on {name}.", BOX_HINT)
-    marks = drawn_marks(picture, prompts, working.shape[:2])
     rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    mask = refine(working, rough, marks, borders, smoothness)
+    if marks.box is not None:
+        # Anew by the same evidence: colours of the whole picture alone would let go of white before white.
+        ratios = cv2.resize(best.ratios, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        mask = boxed.settle(ratios, contrast_weights(working, 2 * smoothness), marks, rough > 0.5)
+    else:
+        mask = refine(working, rough, marks, borders, smoothness)
     if not (mask > 0.5).any():
         raise PipelineError("mask_empty", STAGE, f"The mask on {name} came out empty.", BOX_HINT)
     # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.

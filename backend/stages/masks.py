@@ -28,7 +28,7 @@ from ..streaming import ordered_map, worker_count
 from ..workspace import write_json
 
 NAME = "masks"
-VERSION = 1
+VERSION = 2
 INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")
