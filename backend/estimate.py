@@ -27,6 +27,8 @@ COSTS: Mapping[str, tuple[float, float]] = {
     "surface": (6.0, 0.1),
     "texture": (12.0, 0.8),
     "export": (12.0, 1.2),
+    "assumed_cameras": (1.0, 0.1),
+    "shape": (30.0, 1.0),
 }
 STEP_ONCE, STEP_MEGAPIXEL = 0.03, 0.2
 """Core-seconds of one step of training: for the Gaussians, and for each megapixel of the photo."""

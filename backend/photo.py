@@ -23,7 +23,8 @@ MAX_PIXELS = 400_000_000
 MIN_SIDE = 32
 """Smaller pictures cannot be matched; they are icons or thumbnails."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "BMP", "GIF")
+_ANIMATED = {"GIF", "PNG", "WEBP"}
 
 # What decoders raise on damaged files. MemoryError is left out: it is the machine's state, not the file's.
 _DAMAGED = (
@@ -85,6 +86,7 @@ def decode(data: bytes) -> Photo:
     try:
         with _open(data) as image:
             header = _header(image)
+            moves = image.format in _ANIMATED and getattr(image, "is_animated", False)
             image.load()
             profile = image.info.get("icc_profile")
             mode = image.mode
@@ -95,6 +97,8 @@ def decode(data: bytes) -> Photo:
     except _DAMAGED as error:
         raise _damaged(error) from error
     plain = header.format in {"JPEG", "MPO"} and mode == "RGB" and header.orientation == 1
+    if moves:
+        note = "it is animated; its first picture was used" + (f", and {note}" if note else "")
     return Photo(header=header, rgb=rgb, alpha=alpha, verbatim=plain and not converted, note=note)
 
 

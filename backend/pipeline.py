@@ -18,10 +18,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..protocol import Event, JobSpec, stage_options
+from ..protocol import STAND_INS, Event, JobSpec, stage_options
 from . import device, estimate, stamps
 from .errors import JobCancelled, PipelineError
 from .result import write_result
+from .single import is_single
 from .stage import Context, Stage
 from .usage import Meter
 from .workspace import Workspace
@@ -32,6 +33,9 @@ OBJECT_SCAN_UNPROMPTED = ("frames", "cameras", "masks", *_OBJECT)
 """Without a prompt the object is what the cameras look at in common, so cameras come first."""
 SCENE = ("frames", "cameras", "splats")
 """All that is seen, without masks: splats from the sparse points."""
+_SEEN_ONCE = ("frames", "masks", "assumed_cameras", "masks_refined", "cutouts")
+SINGLE_PICTURE = (*_SEEN_ONCE, "shape", "splats", "texture", "export")
+"""One to five pictures that share no view: cameras are assumed, and the shape is a guess or a relief."""
 
 LOG = logging.getLogger("turnaround")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
@@ -50,6 +54,8 @@ def full_recipe(spec: JobSpec) -> tuple[str, ...]:
     """Stage names in the order of the job's recipe, ``until_stage`` or not."""
     if spec.recipe == "scene":
         return SCENE
+    if is_single(spec):
+        return SINGLE_PICTURE
     return OBJECT_SCAN if spec.prompts or spec.masks else OBJECT_SCAN_UNPROMPTED
 
 
@@ -76,7 +82,10 @@ def run_recipe(
 
     Raises ``PipelineError`` or ``JobCancelled``; what earlier stages finished is kept and used by the next run.
     """
-    workspace = Workspace(Path(spec.job))
+    if is_single(spec):
+        spec = replace(spec, recipe="single_picture")  # stages, too, are told what was chosen
+    stand_ins = {played: name for name in full_recipe(spec) for played in STAND_INS.get(name, ())}
+    workspace = Workspace(Path(spec.job), stand_ins)
     workspace.root.mkdir(parents=True, exist_ok=True)
     names, everything = recipe(spec), full_recipe(spec)
     where = device.choose(spec.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import sources
+from . import single, sources
 from .records import Frames
 from .stage import Context
 
@@ -20,14 +20,21 @@ def list_photos(context: Context, capture: Path, subfolders: bool) -> sources.Li
     choose = "Choose the folder that holds the photos."
     if not capture.exists():
         raise context.error("capture_missing", f"There is no folder {capture}.", choose)
-    if capture.is_file():
+    alone = context.spec.recipe == "single_picture"
+    if capture.is_file() and not (alone and single.is_one_picture(capture)):
         raise _not_a_folder(context, capture, choose)
     try:
-        listing = sources.list_capture(capture, subfolders)
+        listing = single.list_pictures(capture, subfolders) if alone else sources.list_capture(capture, subfolders)
     except OSError as error:
         raise context.error(
             "capture_missing", f"The folder {capture} cannot be read ({error.strerror}).", choose
         ) from error
+    if alone and len(listing.photos) > single.MOST:
+        raise context.error(
+            "capture_too_many",
+            f"{capture} holds {len(listing.photos)} photos; pictures without overlap may be at most {single.MOST}.",
+            "Choose --recipe object_scan for photos all around an object, or put the best few into a folder.",
+        )
     if listing.photos:
         return listing
     message = f"There are no photos in {capture}."
@@ -83,13 +90,19 @@ def _not_a_folder(context: Context, path: Path, choose: str) -> Exception:
 
 def check_enough(context: Context, frames: Frames, listing: sources.Listing, count: int) -> None:
     """Raise the error of a capture with too few views, and say where the photos went."""
-    if count >= LEAST:
+    if count >= (1 if context.spec.recipe == "single_picture" else LEAST):
         return
     dropped = {code: [d for d in frames.dropped if d["code"] == code] for code in {d["code"] for d in frames.dropped}}
     same = dropped.pop("copy", []) + dropped.pop("near_copy", [])
     dropped.pop("over_limit", None)
     broken = [d for group in dropped.values() for d in group]
     total = len(listing.photos) + len(listing.refused)
+    if context.spec.recipe == "single_picture":
+        raise context.error(
+            "capture_unsupported",
+            f"{broken[0]['source']} cannot be used: {broken[0]['reason']}.",
+            "Choose another picture, or save it again as JPEG or PNG.",
+        )
     message = f"{count} of {total} photos can be used; at least {LEAST} different views are needed."
     hint = "Take 20 to 60 photos, moving around the object between them."
     if same:

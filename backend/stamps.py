@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..protocol import JobSpec, stage_options
+from ..protocol import STAND_INS, JobSpec, stage_options
 from .models import store
 from .stage import Stage
 from .workspace import FOLDERS, STAMP, Workspace
@@ -58,12 +58,14 @@ def plan(spec: JobSpec, names: Iterable[str], load: Callable[[str], Stage], work
         forced = forced or name == spec.from_stage
         inputs = tuple(n for n in stage.INPUTS if n in digests)
         options = stage_options(name, spec.preset, spec.overrides)
-        digests[name] = digest_of(stage, spec, options, {n: digests[n] for n in inputs})
-        wanted = {"digest": digests[name], "inputs": {n: made.get(n, "") for n in inputs}}
+        digest = digest_of(stage, spec, options, {n: digests[n] for n in inputs})
+        played = (name, *STAND_INS.get(name, ()))
+        digests |= dict.fromkeys(played, digest)
+        wanted = {"digest": digest, "inputs": {n: made.get(n, "") for n in inputs}}
         current = not forced and all(n in made for n in inputs) and _find(workspace, stage, wanted)
         if current:
-            made[name] = (workspace.stamp(name) or {})["made"]
-        steps.append(Step(stage=stage, options=options, inputs=inputs, digest=digests[name], current=current))
+            made |= dict.fromkeys(played, (workspace.stamp(name) or {})["made"])
+        steps.append(Step(stage=stage, options=options, inputs=inputs, digest=digest, current=current))
     return steps
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ FOLDERS = {
     "surface": "06_surface",
     "texture": "06_texture",
     "export": "07_export",
+    "assumed_cameras": "04_cameras",
+    "shape": "06_surface",
 }
 STAMP = "stamp.json"
 
@@ -30,12 +33,14 @@ STAMP = "stamp.json"
 class Workspace:
     """A job folder. Paths only; what the files mean is said in ``records.py``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, stand_ins: Mapping[str, str] | None = None) -> None:
+        """``stand_ins``: of a stage that another one takes the place of, that other one."""
         self.root = Path(root)
+        self.stand_ins = dict(stand_ins or {})
 
     def folder(self, stage: str) -> Path:
         """Where the finished result of ``stage`` lies (or will lie)."""
-        return self.root / FOLDERS[stage]
+        return self.root / FOLDERS[self.stand_ins.get(stage, stage)]
 
     def begin(self, stage: str) -> Path:
         """An empty folder for ``stage`` to write into; what an interrupted run left there is removed."""

@@ -14,7 +14,18 @@ from .errors import ERRORS
 from .events import EVENT_KINDS, FINAL_EVENTS, Event
 from .flags import FLAGS, Flag
 from .messages import from_dict, to_dict, to_json
-from .names import DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES, STAGES, VERSION
+from .names import (
+    ALL_STAGES,
+    DELIVERABLES,
+    DEVICES,
+    LENGTH_OF,
+    PRESETS,
+    RECIPES,
+    STAGES,
+    STAND_INS,
+    USUAL_DELIVERABLES,
+    VERSION,
+)
 from .option import Option
 from .options import OPTIONS, option_named, stage_options
 from .requests import REQUESTS
@@ -22,6 +33,7 @@ from .results import ARTEFACTS, AXES, METRICS, Artefact
 from .spec import JobSpec, check_prompt
 
 __all__ = [
+    "ALL_STAGES",
     "ARTEFACTS",
     "AXES",
     "DELIVERABLES",
@@ -37,6 +49,8 @@ __all__ = [
     "RECIPES",
     "REQUESTS",
     "STAGES",
+    "STAND_INS",
+    "USUAL_DELIVERABLES",
     "VERSION",
     "Artefact",
     "Event",

@@ -7,6 +7,7 @@ ERRORS: dict[str, str] = {
     "capture_missing": "choose_capture",
     "capture_empty": "choose_capture",
     "capture_too_few": "choose_capture",
+    "capture_too_many": "choose_capture",
     "capture_unsupported": "choose_capture",
     "no_motion": "choose_capture",
     "prompt_bad": "edit_prompts",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .names import DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES, STAGES
+from .names import ALL_STAGES, DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ def _flag(name: str, to: str, kind: str, text: str, metavar: str = "", choices: 
 # fmt: off
 FLAGS: tuple[Flag, ...] = (
     _flag("--job", "job", "path", "job folder (default: turnaround-jobs/<name of the capture>)", "DIR"),
-    _flag("--recipe", "recipe", "choice", "the object (auto), or splats of all that is seen (scene)", choices=RECIPES),
+    _flag("--recipe", "recipe", "choice", "object, or all that is seen (scene), or single_picture", choices=RECIPES),
     _flag("--preset", "preset", "choice", "how much work to spend", choices=PRESETS),
     _flag("--point", "prompts", "point", "a point on the object, pixels of the upright photo", "X,Y"),
     _flag("--box", "prompts", "box", "a box around the object, pixels of the upright photo", "X0,Y0,X1,Y1"),
@@ -42,8 +42,8 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--deliverables", "deliverables", "list", f"what to deliver, of {','.join(DELIVERABLES)}", "LIST"),
     _flag("--deterministic", "deterministic", "switch", "same input, same result, bit for bit; slower"),
     _flag("--seed", "seed", "int", "seed of everything drawn by chance", "N"),
-    _flag("--from", "from_stage", "choice", "redo this stage and those after it", "STAGE", STAGES),
-    _flag("--until", "until_stage", "choice", "stop after this stage", "STAGE", STAGES),
+    _flag("--from", "from_stage", "choice", "redo this stage and those after it", "STAGE", ALL_STAGES),
+    _flag("--until", "until_stage", "choice", "stop after this stage", "STAGE", ALL_STAGES),
     _flag("--set", "overrides", "set", "set an option of a stage; may be given often", "STAGE.OPTION=VALUE"),
 )
 # fmt: on

@@ -8,8 +8,14 @@ VERSION = 1
 
 PRESETS = ("draft", "balanced", "quality")
 DEVICES = ("auto", "cpu", "cuda")
-RECIPES = ("auto", "object_scan", "scene")
+RECIPES = ("auto", "object_scan", "scene", "single_picture")
 LENGTH_OF = ("height", "longest", "diagonal")
 DELIVERABLES = ("glb", "obj", "stl", "pointcloud", "splats")
 STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "hull", "splats", "surface", "texture", "export")
-"""Every stage of every recipe, in the order in which the object scan with a prompt runs them."""
+"""The stages of the object scan, in the order in which it runs them with a prompt; other recipes run some of them."""
+
+STAND_INS = {"assumed_cameras": ("cameras",), "shape": ("hull", "surface")}
+"""Stages of the recipe ``single_picture``, and the stages whose place they take: they leave the same files behind."""
+
+ALL_STAGES = (*STAGES, *STAND_INS)
+"""Every stage of every recipe."""

@@ -62,6 +62,17 @@ OPTIONS: tuple[Option, ...] = (
     _option("splats.poses", False, "", "refine the cameras as well, for the splats alone"),
     _option("surface.triangles", (25_000, 50_000, 100_000), "triangles", "most triangles; 0: keep all", (0, 5_000_000)),
     _option("texture.size", (1024, 2048, 4096), "px", "side of the texture", (64, 8192)),
+    _option("assumed_cameras.field_of_view", 40.0, "degrees", "of the longer side where EXIF has no focal", (5, 120)),
+    _option("assumed_cameras.elevation", 0.0, "degrees", "how far from above the picture was taken", (-80, 80)),
+    _option("assumed_cameras.azimuths", "", "degrees", "of all pictures, as 0,90,180; empty: only the first is placed"),
+    _option("shape.method", "auto", "", "what it is made by", choices=("auto", "triposr", "depth", "silhouette")),
+    _option("shape.model", "auto", "", "TripoSR's checkpoint: auto for the installed one, or a file"),
+    _option("shape.resolution", (128, 256, 512), "cells", "cells along the box: 64 times a power of 2", (32, 1024)),
+    _option("shape.triangles", (25_000, 50_000, 100_000), "triangles", "most triangles; 0: keep all", (0, 5_000_000)),
+    _option("shape.thickness", 0.7, "", "of a relief; 1 makes a disc a ball", (0.05, 3)),
+    _option("shape.combine", "visible", "", "how pictures are joined", choices=("visible", "average", "first")),
+    _option("shape.views", 30, "views", "pictures of the result all around; 0: none", (0, 360)),
+    _option("shape.view_side", 256, "px", "side of these pictures", (32, 2048)),
     _option("export.points", (20_000, 50_000, 100_000), "points", "coloured points of the surface", (100, 5_000_000)),
 )
 # fmt: on

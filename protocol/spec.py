@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .names import DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES, STAGES
+from .names import ALL_STAGES, DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES
 from .options import option_named
 
 
@@ -51,8 +51,8 @@ class JobSpec:
             ("preset", self.preset, PRESETS),
             ("device", self.device, DEVICES),
             ("length_of", self.length_of, LENGTH_OF),
-            ("from", self.from_stage, (None, *STAGES)),
-            ("until", self.until_stage, (None, *STAGES)),
+            ("from", self.from_stage, (None, *ALL_STAGES)),
+            ("until", self.until_stage, (None, *ALL_STAGES)),
         ):
             if value not in allowed:
                 raise ValueError(
@@ -64,6 +64,8 @@ class JobSpec:
             raise ValueError(f"expected length to be a positive number of metres, got {self.length!r}")
         if self.recipe == "scene" and (self.prompts or self.masks):
             raise ValueError("expected neither prompts nor masks with the recipe scene, got some")
+        if self.recipe == "single_picture" and self.cameras:
+            raise ValueError("expected no cameras with the recipe single_picture, which assumes its own, got some")
         if self.hold_out < 0 or self.hold_out == 1:
             raise ValueError(f"expected hold_out to be 0 (none) or at least 2, got {self.hold_out!r}")
         if not 0 <= self.seed < 2**31:

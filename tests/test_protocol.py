@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from turnaround import protocol
 from turnaround.protocol import (
+    ALL_STAGES,
     ERRORS,
     EVENT_KINDS,
     FLAGS,
@@ -146,7 +147,7 @@ def test_bad_prompts_are_named(prompt):
 
 def test_options_are_the_stages_own():
     """Names, order of presets, types and balanced defaults of the table equal the stages' dataclasses."""
-    for name in STAGES:
+    for name in ALL_STAGES:
         if not (ROOT / "backend" / "stages" / f"{name}.py").exists():
             pytest.fail(f"expected backend/stages/{name}.py")
         module = importlib.import_module(f"turnaround.backend.stages.{name}")
@@ -157,7 +158,7 @@ def test_options_are_the_stages_own():
 
 
 def test_stages_have_their_five_names():
-    for name in STAGES:
+    for name in ALL_STAGES:
         module = importlib.import_module(f"turnaround.backend.stages.{name}")
         assert name == module.NAME
         assert isinstance(module.VERSION, int)
@@ -170,7 +171,7 @@ def test_stages_have_their_five_names():
 def test_options_lie_in_their_own_ranges():
     assert len({o.key for o in OPTIONS}) == len(OPTIONS)
     for option in OPTIONS:
-        assert option.stage in STAGES
+        assert option.stage in ALL_STAGES
         assert option.help
         for preset in PRESETS:
             value = option.default(preset)

@@ -63,6 +63,7 @@ def run(context: Context) -> None:
         _from_video(context, film)
         return
     listing = refusals.list_photos(context, capture, context.options.subfolders)
+    capture = capture.parent if capture.is_file() else capture
     frames = Frames()
     for path, reason in listing.refused:
         _leave_out(context, frames, _source(capture, path), "unreadable", reason)

@@ -22,6 +22,7 @@ from ..records import Cameras, Frame, Frames, Mask, Masks
 from ..segment import engines, sequence
 from ..segment.engines import Found, Picture, Task
 from ..segment.given import find_masks, read_mask
+from ..segment.plain import plain_mask
 from ..segment.settle import enlarge
 from ..stage import Context
 from ..streaming import ordered_map, worker_count
@@ -33,6 +34,9 @@ INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")
 MODELS = ("sam2", "salient")
+
+_RIM = 0.03
+"""Share of the longer side of an unmarked picture that is taken for background all around."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,8 @@ def run(context: Context) -> None:
         result = _alpha(context, frames)
     elif context.has("cameras"):
         result = _guessed(context, frames)
+    elif context.spec.recipe == "single_picture":
+        result = _standing_out(context, frames)
     else:
         raise context.error("prompt_bad", "Nothing says which object is meant.", "Click on the object in one photo.")
     if not any(mask.area > 0 for mask in result.masks):
@@ -226,6 +232,31 @@ def _guessed(context: Context, frames: list[Frame]) -> Masks:
     context.facts.details["engine"] = choice.name
     engine = engines.load(choice.name)
     return _write_found(context, frames, engine.segment(task), engine.METHOD, guessed=True)
+
+
+def _standing_out(context: Context, frames: list[Frame]) -> Masks:
+    """The object of pictures that have neither marks nor cameras: what stands out, or differs from the border."""
+    task = _task(context, frames)
+    cut = [plain_mask(picture.read()) for picture in task.pictures]
+    known = [(i, mask) for i, mask in enumerate(cut) if mask is not None]
+    if len(known) == len(frames):
+        found = (Found(index=i, mask=m, confidence=0.9, method="plain", settled=True) for i, m in known)
+        return _write_found(context, frames, found, "plain background", guessed=True)
+    choice = engines.choose_unmarked()
+    name, hint = choice.name, "Click on the object in the picture to be sure."
+    if choice.instead_of:
+        name, hint = engines.choose(context.options.engine, False).name, choice.hint
+        task.prompts = {i: [_all_but_the_rim(frame)] for i, frame in enumerate(frames)}
+    context.warn("object_guessed", "Nobody said which object is meant; it was taken to be what stands out.", hint)
+    context.facts.details["engine"] = name
+    engine = engines.load(name)
+    return _write_found(context, frames, engine.segment(task), f"{engine.METHOD}, unmarked", guessed=True)
+
+
+def _all_but_the_rim(frame: Frame) -> dict[str, Any]:
+    """A box prompt in source pixels that leaves a narrow rim to be learnt as background."""
+    rim = _RIM * max(frame.source_width, frame.source_height)
+    return {"type": "box", "xyxy": [rim, rim, frame.source_width - rim, frame.source_height - rim]}
 
 
 def _write_found(context: Context, frames: list[Frame], found: Iterator[Found], method: str, guessed: bool) -> Masks:
