@@ -69,10 +69,10 @@ def test_a_box_without_anything_after_it_is_cut_by_colours_alone():
 
 
 def test_followed_from_the_true_mask_it_does_not_drift():
-    frames, masks = clip(14)
+    frames, masks = clip(9)
     cuts = list(track(iter(frames), masks[0].astype(np.float32)))
     scores = [intersection_over_union(cut.mask > 0.5, true) for cut, true in zip(cuts, masks[1:], strict=True)]
-    assert len(cuts) == 13
+    assert len(cuts) == 8
     assert min(scores) > 0.95
     assert scores[-1] > 0.96
     assert min(cut.confidence for cut in cuts) > 0.5
@@ -90,9 +90,9 @@ def test_an_object_that_is_gone_is_not_believed():
 
 def test_memory_does_not_grow_with_the_video():
     frames, masks = clip(3)
-    frames = [np.ascontiguousarray(frame[::2, ::2]) for frame in frames]
-    tracker = Tracker(frames[0], masks[0][::2, ::2].astype(np.float32), 2.0)
-    for i in range(26):
+    frames = [np.ascontiguousarray(frame[::3, ::3]) for frame in frames]
+    tracker = Tracker(frames[0], masks[0][::3, ::3].astype(np.float32), 2.0)
+    for i in range(20):
         tracker.follow_to(frames[i % 2 + 1])
     assert len(tracker._keys) == 3
     assert tracker._keys[0].first
@@ -183,14 +183,14 @@ def _task(folder: Path, frames: list[np.ndarray], **what: object) -> engines.Tas
 
 
 def test_engine_follows_both_ways_in_time(tmp_path):
-    frames, masks = clip(8)
+    frames, masks = clip(6)
     box = [2 * value for value in bounds(masks[3])]
     heard = []
     task = _task(tmp_path, frames, prompts={3: [{"type": "box", "xyxy": box}]}, progress=lambda *a: heard.append(a))
     found = {result.index: result for result in engine.segment(task)}
-    assert sorted(found) == list(range(8))
-    assert min(intersection_over_union(found[i].mask > 0.5, masks[i]) for i in range(8)) > 0.92
-    assert len(heard) >= 8
+    assert sorted(found) == list(range(6))
+    assert min(intersection_over_union(found[i].mask > 0.5, masks[i]) for i in range(6)) > 0.92
+    assert len(heard) >= 6
 
 
 def test_engine_starts_from_a_drawn_mask_and_refuses_a_prompt_off_the_picture(tmp_path):
