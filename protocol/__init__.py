@@ -23,7 +23,6 @@ from .names import (
     RECIPES,
     STAGES,
     STAND_INS,
-    USUAL_DELIVERABLES,
     VERSION,
 )
 from .option import Option
@@ -50,7 +49,6 @@ __all__ = [
     "REQUESTS",
     "STAGES",
     "STAND_INS",
-    "USUAL_DELIVERABLES",
     "VERSION",
     "Artefact",
     "Event",
