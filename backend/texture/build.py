@@ -37,9 +37,18 @@ class Built:
     blended: Blended
 
 
-def build(mesh: Mesh, dense: Mesh | None, sources: list[Source], size: int, tolerance: float, tell: Progress) -> Built:
+def build(
+    mesh: Mesh,
+    dense: Mesh | None,
+    sources: list[Source],
+    size: int,
+    tolerance: float,
+    tell: Progress,
+    own_colours: bool = False,
+) -> Built:
     """Texture ``mesh`` with ``size`` x ``size`` texels from ``sources``; relief from ``dense`` where it is given.
 
+    ``own_colours``: the mesh's colours are known where no photo looks, and not filled in from what is seen around.
     ``tolerance``: how far behind the mesh's depth a point may lie and still be seen, in the mesh's unit.
     Raises ``ValueError`` for a mesh without faces, or no sources.
     """
@@ -55,7 +64,8 @@ def build(mesh: Mesh, dense: Mesh | None, sources: list[Source], size: int, tole
     )  # fmt: skip
     tell(0.7, "Completing what no photo saw")
     covered = texels.covered()
-    colours = fill.complete(texels, blended.colours, blended.seen)
+    complete = fill.complete_from_mesh if own_colours and len(mesh.colours) else fill.complete
+    colours = complete(texels, blended.colours, blended.seen, mesh)
     colour = fill.spread_outwards(texels.picture(colours), covered)
     seen = texels.picture((255 * blended.seen[:, None]).astype(np.uint8))[..., 0]
     tell(0.8, "Baking the relief")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texture coordinates by xatlas: charts that are cut where the surface bends, packed into one square."""
+"""Texture coordinates: charts that xatlas cuts where the surface bends, packed into one square by ``packing``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..mesh.triangles import Mesh
+from .packing import pack
 
 _PADDING = 2
 """Texels between charts at the size packed for: bilinear sampling and a mip level or two stay within a chart."""
@@ -46,7 +47,9 @@ def unwrap(mesh: Mesh, size: int) -> Unwrapped:
     packing.bilinear, packing.bruteForce, packing.create_image = True, False, False
     atlas.generate(chart_options=charts, pack_options=packing)
     source, faces, uvs = atlas[0]
-    uvs = uvs.astype(np.float32)
+    # xatlas's own packing is kept for a surface whose charts are too many or too thin for the denser one.
+    denser = pack(uvs * np.array([atlas.width, atlas.height], np.float64), faces.astype(np.int64))
+    uvs = (uvs if denser is None else denser).astype(np.float32)
     return Unwrapped(source.astype(np.int64), faces.astype(np.int32), uvs, atlas.chart_count, _covered(uvs, faces))
 
 
