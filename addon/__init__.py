@@ -8,26 +8,34 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
+    from . import preferences, properties
+
+    return (
+        preferences.TurnaroundPreferences,
+        properties.TurnaroundPrompt,
+        properties.TurnaroundSettings,
+        *_operators(),
+        *_panels(),
+    )
+
+
+def _operators() -> tuple[Any, ...]:
+    """What can be done, and what may be dropped."""
     from . import (
         adjusting,
         capturing,
         jobs_panel,
         marking,
         mask_operators,
-        mask_panel,
         operators,
-        panels,
-        preferences,
-        properties,
+        picking,
+        sharing,
         splat_export,
         splat_import,
-        splat_panel,
+        staging,
     )
 
     return (
-        preferences.TurnaroundPreferences,
-        properties.TurnaroundPrompt,
-        properties.TurnaroundSettings,
         capturing.TURNAROUND_OT_set_capture,
         capturing.TURNAROUND_FH_capture,
         operators.TURNAROUND_OT_run,
@@ -44,22 +52,39 @@ def _classes() -> tuple[Any, ...]:
         adjusting.TURNAROUND_OT_set_ground,
         adjusting.TURNAROUND_OT_origin_to_base,
         adjusting.TURNAROUND_OT_mark_asset,
+        picking.TURNAROUND_OT_pick_scale,
+        staging.TURNAROUND_OT_animate_camera,
+        sharing.TURNAROUND_OT_make_lods,
+        sharing.TURNAROUND_OT_send_to_collection,
+        sharing.TURNAROUND_OT_send_to_file,
         marking.TURNAROUND_OT_add_prompt,
         marking.TURNAROUND_OT_remove_prompt,
         marking.TURNAROUND_OT_mark_object,
         mask_operators.TURNAROUND_OT_propagate_masks,
         mask_operators.TURNAROUND_OT_stop_masks,
         mask_operators.TURNAROUND_OT_next_doubtful,
+        jobs_panel.TURNAROUND_OT_queue,
+        jobs_panel.TURNAROUND_OT_job,
+    )
+
+
+def _panels() -> tuple[Any, ...]:
+    """What is seen; a panel comes before those inside it."""
+    from . import jobs_panel, mask_panel, panels, result_panel, splat_panel
+
+    return (
         panels.TURNAROUND_UL_prompts,
         panels.TURNAROUND_PT_capture,
         panels.TURNAROUND_PT_object,
         mask_panel.TURNAROUND_PT_masks,
         mask_panel.TURNAROUND_PT_masks_image,
         panels.TURNAROUND_PT_reconstruct,
-        panels.TURNAROUND_PT_result,
+        result_panel.TURNAROUND_PT_result,
+        result_panel.TURNAROUND_PT_notes,
+        result_panel.TURNAROUND_PT_stand,
+        result_panel.TURNAROUND_PT_cameras,
+        result_panel.TURNAROUND_PT_use,
         splat_panel.TURNAROUND_PT_splats,
-        jobs_panel.TURNAROUND_OT_queue,
-        jobs_panel.TURNAROUND_OT_job,
         jobs_panel.TURNAROUND_PT_jobs,
     )
 

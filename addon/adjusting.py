@@ -7,7 +7,6 @@ taken from the selection: vertices in Edit Mode, else the places of the selected
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -41,13 +40,13 @@ def chosen_points(context: Any, root: Any) -> list[Vector]:
 
 
 def _poll(cls: Any, context: Any) -> bool:
-    if _target(context) is None:
+    if target_of(context) is None:
         cls.poll_message_set("Select a result that Turnaround imported.")
         return False
     return True
 
 
-def _target(context: Any) -> Any:
+def target_of(context: Any) -> Any:
     """The active object's result, else the only one in the scene."""
     found = result_of(context.object)
     if found is not None:
@@ -76,14 +75,15 @@ class TURNAROUND_OT_set_scale(bpy.types.Operator):  # noqa: N801 - Blender's nam
 
     def invoke(self, context: Any, event: Any) -> set[OperatorReturnItems]:
         """Ask for the length."""
-        points = chosen_points(context, _target(context))
+        given = Vector(self.first) != Vector(self.second)
+        points = [Vector(self.first), Vector(self.second)] if given else chosen_points(context, target_of(context))
         if len(points) == 2:
             self.length = max((points[0] - points[1]).length, 1e-6)
         return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Scale about the result's own origin."""
-        root = _target(context)
+        root = target_of(context)
         given = Vector(self.first) != Vector(self.second)
         points = [Vector(self.first), Vector(self.second)] if given else chosen_points(context, root)
         if len(points) != 2 or (points[0] - points[1]).length < 1e-9:
@@ -115,7 +115,7 @@ class TURNAROUND_OT_set_ground(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Turn by the smallest angle; what was above the three points stays above."""
-        root = _target(context)
+        root = target_of(context)
         given = [Vector(self.points[i : i + 3]) for i in (0, 3, 6)]
         points = given if any(self.points) else chosen_points(context, root)
         normal: Any = (points[1] - points[0]).cross(points[2] - points[0]) if len(points) == 3 else Vector()
@@ -141,7 +141,7 @@ class TURNAROUND_OT_origin_to_base(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Say why there is no origin to move."""
-        root = _target(context)
+        root = target_of(context)
         if root is None or root.type != "EMPTY":
             cls.poll_message_set("Select a job's result that Turnaround imported.")
             return False
@@ -149,7 +149,7 @@ class TURNAROUND_OT_origin_to_base(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Shift the root to the base, and its children back."""
-        root = _target(context)
+        root = target_of(context)
         kinds = ("mesh", "splats", "points")
         ours = {custom(child, "turnaround_kind"): child for child in root.children}
         shown = next((ours[kind] for kind in kinds if kind in ours), None)
@@ -183,17 +183,11 @@ class TURNAROUND_OT_mark_asset(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Mark the collection, or splats imported alone."""
-        root = _target(context)
+        from .sharing import mark
+
+        root = target_of(context)
         marked = next((c for c in root.users_collection if custom(c, "turnaround_job")), root)
-        marked.asset_mark()
-        marked.asset_data.description = f"Captured: {custom(root, 'capture', root.name)}"
-        marked.asset_data.tags.new("Turnaround", skip_if_exists=True)
-        picture = Path(str(custom(root, "job_folder", ""))) / "07_export" / "preview.png"
-        if picture.is_file():
-            with context.temp_override(id=marked):
-                bpy.ops.ed.lib_id_load_custom_preview(filepath=str(picture))
-        elif not bpy.app.background:
-            marked.asset_generate_preview()
+        mark(marked, root)
         return {"FINISHED"}
 
 

@@ -88,3 +88,15 @@ def new_point_cloud(name: str, count: int) -> bpy.types.PointCloud:
     finally:
         bpy.data.objects.remove(holder)
         bpy.data.node_groups.remove(group)
+
+
+def fcurves_of(item: Any) -> list[Any]:
+    """The animation curves of ``item``: from 4.4 they lie in an action's layers and slots, from 5.0 only there."""
+    animation = item.animation_data
+    if animation is None or animation.action is None:
+        return []
+    action = animation.action
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    bags = [strip.channelbag(animation.action_slot) for layer in action.layers for strip in layer.strips]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]

@@ -12,6 +12,7 @@ from . import joblist, runtime
 from .operators import reason_not_to_run, show_text
 from .panels import wrapped
 from .properties import settings_of
+from .remedies import draw_remedy
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -30,6 +31,11 @@ _ACTIONS = {
     "retry": ("Retry", "Queue the job again; it goes on from its last finished stage"),
     "remove": ("Remove", "Take the job out of this list. Its folder stays"),
     "import": ("Import", "Bring the job's result into this scene"),
+    "draft": ("Run as Draft", "Queue the job again with the preset Draft, which needs the least memory"),
+    "load": (
+        "Change Its Settings",
+        "Give this scene the job's capture, marks and preset, to change and run them",
+    ),
     "folder": ("Open Folder", "Open the job's folder"),
     "log": ("Show Log", "Show what the backend wrote about this job"),
 }
@@ -91,6 +97,11 @@ class TURNAROUND_OT_job(bpy.types.Operator):  # noqa: N801
             elif self.action == "retry":
                 jobs.retry(self.job)
                 jobs.pump(runtime.session())
+            elif self.action == "draft":
+                jobs.retry(self.job, preset="draft")
+                jobs.pump(runtime.session())
+            elif self.action == "load":
+                self._load(context, jobs)
             elif self.action == "remove":
                 jobs.remove(self.job)
             elif self.action == "import":
@@ -104,6 +115,14 @@ class TURNAROUND_OT_job(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         runtime.listen()
         return {"FINISHED"}
+
+    def _load(self, context: Any, jobs: joblist.JobList) -> None:
+        """Give the scene the job's settings."""
+        entry = jobs.find(self.job)
+        if entry is None:
+            raise ValueError("This job is not in the list any more.")
+        settings_of(context).take(entry.spec)
+        bpy.ops.ed.undo_push(message="Change a Job's Settings")
 
 
 class TURNAROUND_PT_jobs(bpy.types.Panel):  # noqa: N801
@@ -120,7 +139,9 @@ class TURNAROUND_PT_jobs(bpy.types.Panel):  # noqa: N801
         """Newest first, each with the buttons that make sense for it."""
         layout: Any = self.layout
         layout.operator("turnaround.queue", icon="ADD")
-        entries = runtime.jobs().entries
+        jobs = runtime.jobs()
+        jobs.look()
+        entries = jobs.entries
         if not entries:
             layout.label(text="No jobs yet", icon="INFO")
         for entry in reversed(entries[-_SHOWN:]):
@@ -132,10 +153,14 @@ class TURNAROUND_PT_jobs(bpy.types.Panel):  # noqa: N801
         row = box.row(align=True)
         row.label(text=f"{entry.title}: {entry.state}", icon=_ICONS.get(entry.state, "DOT"))
         is_open = entry.state in joblist.OPEN
+        if entry.elsewhere:
+            box.label(text="In another Blender", icon="WINDOW")
+            return
         for action, icon, wanted in (
             ("cancel", "X", is_open),
             ("import", "IMPORT", entry.state == joblist.DONE),
             ("retry", "FILE_REFRESH", not is_open and entry.state != joblist.DONE),
+            ("load", "GREASEPENCIL", not is_open),
             ("folder", "FILE_FOLDER", Path(entry.job).is_dir()),
             ("log", "TEXT", (Path(entry.job) / "log.txt").is_file()),
             ("remove", "TRASH", not is_open),
@@ -145,3 +170,5 @@ class TURNAROUND_PT_jobs(bpy.types.Panel):  # noqa: N801
                 button.job, button.action = entry.job, action
         if entry.reason:
             wrapped(box.column(align=True), entry.reason, context)
+        if entry.code:
+            draw_remedy(box, entry.code, entry.job)

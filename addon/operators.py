@@ -46,6 +46,7 @@ class TURNAROUND_OT_run(bpy.types.Operator):  # noqa: N801 - Blender's naming ru
     bl_label = "Run"
 
     preset: bpy.props.StringProperty(name="Preset", options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
+    own_masks: bpy.props.BoolProperty(options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -62,6 +63,8 @@ class TURNAROUND_OT_run(bpy.types.Operator):  # noqa: N801 - Blender's naming ru
         try:
             if self.preset:
                 settings.preset = self.preset
+            if self.own_masks:
+                settings.use_masks = False
             spec = settings.job_spec()
             session.submit(spec)
             runtime.jobs().started(spec)

@@ -74,8 +74,13 @@ def _draw_prompt(prompt: Any, to_region: Any, per_pixel: float) -> None:
         _shape("LINE_STRIP", path if len(path) > 1 else [path[0], path[0]], (*colour[:3], 0.45), 4.0)
         _shape("LINE_LOOP", _circle(path[-1], max(prompt.radius * per_pixel, 2.0)), colour, 1.0)
     else:
-        _shape("TRI_FAN", _circle(start, _RADIUS + 1.5), _RIM)
-        _shape("TRI_FAN", _circle(start, _RADIUS), colour)
+        dot(start, colour)
+
+
+def dot(place: tuple[float, float], colour: tuple[float, float, float, float]) -> None:
+    """A dot with a dark rim, region pixels."""
+    _shape("TRI_FAN", _circle(place, _RADIUS + 1.5), _RIM)
+    _shape("TRI_FAN", _circle(place, _RADIUS), colour)
 
 
 def _draw_filmstrip(width: float, frame: str) -> None:

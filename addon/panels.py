@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tab *Turnaround* in the 3D view's sidebar, 290 pixels wide: capture, object, reconstruct, result."""
+"""The tab *Turnaround* in the 3D view's sidebar, 290 pixels wide: capture, object, reconstruct."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import bpy
 
 from . import pictures, runtime
+from .joblist import STOPPED
 from .marking import is_marking
 from .naming import film_of, photos_in
 from .preferences import backend_python
 from .properties import settings_of
+from .remedies import draw_remedy
 from .session import Problem, Session, State
 
 TITLES = {
@@ -29,23 +31,12 @@ TITLES = {
 }
 PREVIEW_SCALE = 11.0
 """Widgets' heights of 20 pixels: the picture fills a sidebar of 290 pixels without making it scroll."""
-_KINDS = (("mesh", "Mesh"), ("splats", "Splats"), ("points", "Points"))
 _WAITING = {
     State.STARTING: "Starting the backend…",
     State.QUEUED: "Waiting…",
     State.RUNNING: "Working…",
     State.CANCELLING: "Cancelling…",
 }
-_REMEDIES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "edit_prompts": ("turnaround.mark_object", "Mark the Object", {}),
-    "show_log": ("turnaround.show_log", "Show Log", {}),
-    "run_again": ("turnaround.run", "Run Again", {}),
-    "use_draft": ("turnaround.run", "Run as Draft", {"preset": "draft"}),
-    "open_job_folder": ("turnaround.open_job_folder", "Open Job Folder", {}),
-    "choose_job_folder": ("turnaround.preferences", "Choose Jobs Folder", {}),
-    "repair_backend": ("turnaround.preferences", "Open Preferences", {}),
-}
-"""Operator, text and properties of each remedy that is a button; the others are done in the panel above."""
 
 
 class TURNAROUND_UL_prompts(bpy.types.UIList):  # noqa: N801 - Blender's naming rule
@@ -111,9 +102,8 @@ class TURNAROUND_PT_object(bpy.types.Panel):  # noqa: N801
         column.enabled = bool(settings.capture) and not is_marking()
         column.prop(settings, "frame", text="", icon="IMAGE_DATA")
         if is_marking():
+            # How is said above the photo; lines here would move all that is below them.
             layout.operator("turnaround.mark_object", text="Done", icon="CHECKMARK", depress=True)
-            for line in ("Click: the object", "Ctrl-click: not the object", "Drag: a box around it"):
-                layout.label(text=line)
         else:
             layout.operator("turnaround.mark_object", icon="RESTRICT_SELECT_OFF")
         if not settings.prompts:
@@ -168,41 +158,9 @@ class TURNAROUND_PT_reconstruct(bpy.types.Panel):  # noqa: N801
         elif session is not None and session.state is State.FAILED and session.job and session.job.problem:
             draw_problem(layout, session.job.problem, context)
         elif session is not None and session.state is State.CANCELLED:
-            wrapped(layout, "Cancelled. Run goes on from the last finished stage.", context, "INFO")
-
-
-class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801
-    """What came out."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Turnaround"
-    bl_label = "Result"
-    bl_order = 3
-
-    def draw(self, context: Any) -> None:
-        """Import, what is in the scene, what the job says of itself."""
-        layout: Any = self.layout
-        settings = settings_of(context)
-        record = runtime.result_record(settings.job_folder) if settings.job_folder else {}
-        if not record.get("artefacts"):
-            layout.label(text="Nothing yet", icon="INFO")
-        else:
-            row = layout.row()
-            row.scale_y = 1.4
-            row.operator("turnaround.import_result", icon="IMPORT").job = settings.job_folder
-            draw_facts(layout, record, context)
-        draw_shown(layout, context)
-        layout.operator("turnaround.look_through", icon="CAMERA_DATA")
-        row = layout.row(align=True)
-        row.operator("turnaround.set_scale", text="Scale", icon="DRIVER_DISTANCE")
-        row.operator("turnaround.set_ground", text="Ground", icon="AXIS_TOP")
-        row = layout.row(align=True)
-        row.operator("turnaround.origin_to_base", text="Origin", icon="OBJECT_ORIGIN")
-        row.operator("turnaround.mark_asset", text="Asset", icon="ASSET_MANAGER")
-        row = layout.row(align=True)
-        row.operator("turnaround.open_job_folder", text="Folder", icon="FILE_FOLDER")
-        row.operator("turnaround.show_log", text="Log", icon="TEXT")
+            wrapped(layout.column(align=True), "Cancelled. Run goes on from the last finished stage.", context, "INFO")
+        elif settings.capture and (session is None or session.job is None):
+            draw_stopped(layout, settings.own_job, context)
 
 
 def draw_progress(layout: Any, session: Session) -> None:
@@ -225,6 +183,16 @@ def draw_progress(layout: Any, session: Session) -> None:
         layout.label(text=job.message)
 
 
+def draw_stopped(layout: Any, job: str, context: Any) -> None:
+    """Where this capture's job was under way when Blender was closed or killed: it is not lost."""
+    entry = runtime.jobs().find(job)
+    if entry is not None and entry.elsewhere:
+        wrapped(layout.column(align=True), "This job is running in another Blender.", context, "WINDOW")
+    elif entry is not None and entry.state == STOPPED:
+        text = "Blender was closed while this job ran. Run goes on from the last finished stage."
+        wrapped(layout.column(align=True), text, context, "PAUSE")
+
+
 def draw_problem(layout: Any, problem: Problem, context: Any) -> None:
     """Cause, way out, and the button that leads there."""
     box = layout.box()
@@ -234,49 +202,7 @@ def draw_problem(layout: Any, problem: Problem, context: Any) -> None:
     wrapped(column, f"{title}{problem.message}", context, "ERROR")
     if problem.hint:
         wrapped(box.column(align=True), problem.hint, context)
-    remedy = _REMEDIES.get(problem.remedy)
-    if remedy is not None:
-        operator, text, properties = remedy
-        button = box.operator(operator, text=text)
-        for name, value in properties.items():
-            setattr(button, name, value)
-
-
-def draw_facts(layout: Any, record: dict[str, Any], context: Any) -> None:
-    """How good it is, and what was done otherwise than hoped, by the job's own account."""
-    metrics = record.get("metrics") or {}
-    column = layout.column(align=True)
-    if "frames_registered" in metrics:
-        used = metrics.get("frames_used", metrics["frames_registered"])
-        column.label(text=f"{metrics['frames_registered']:.0f} of {used:.0f} photos have a camera")
-    if "splats_psnr" in metrics:
-        column.label(text=f"Splats: {metrics['splats_psnr']:.1f} dB on held-out photos")
-    if "mesh_psnr" in metrics:
-        column.label(text=f"Mesh colours: {metrics['mesh_psnr']:.1f} dB on held-out photos")
-    metres = record.get("metres_per_unit")
-    column.label(text="Scale: metres" if metres else "Scale: unknown (the object's diagonal is 1)")
-    for warning in (record.get("warnings") or [])[:4]:
-        text = f"{warning.get('message', '')} {warning.get('hint', '')}".strip()
-        wrapped(layout.column(align=True), text, context, "ERROR")
-
-
-def draw_shown(layout: Any, context: Any) -> None:
-    """A line for each imported thing with its eye and its camera: they stand in one place, so one is enough."""
-    settings, scene = settings_of(context), context.scene
-    if scene is None or not settings.job_folder:
-        return
-    roots: Any = [o for o in scene.objects if o.type == "EMPTY" and "job_folder" in o]
-    for root in roots:
-        if root["job_folder"] != str(settings.job_folder):
-            continue
-        ours = {child.get("turnaround_kind"): child for child in root.children}
-        column = layout.column(align=True)
-        for kind, title in _KINDS:
-            if kind in ours:
-                row = column.row(align=True)
-                row.label(text=title)
-                row.prop(ours[kind], "hide_viewport", text="", emboss=False)
-                row.prop(ours[kind], "hide_render", text="", emboss=False)
+    draw_remedy(box, problem.code)
 
 
 def said_of_video(facts: dict[str, Any]) -> str:
@@ -301,6 +227,7 @@ def wrapped(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
     # Without a window the scale is 0 and the region has no width.
     scale = (preferences.system.ui_scale if preferences else 0.0) or 1.0
     width = ((context.region.width if context.region else 0) or 290 * scale) / scale
-    lines = textwrap.wrap(text, max(20, int((width - 50) / 6.2)))
+    room = width - (75 if icon != "NONE" else 50)
+    lines = textwrap.wrap(text, max(20, int(room / 6.4)))
     for number, line in enumerate(lines):
         layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))

@@ -111,6 +111,18 @@ class TurnaroundPrompt(bpy.types.PropertyGroup):
             return {"type": "stroke", "points": json.loads(self.path), "radius": radius, "label": label}
         return {"type": "point", "xy": [x0, y0], "label": int(self.is_object)}
 
+    def take(self, frame: str, prompt: dict[str, Any]) -> None:
+        """Be what ``prompt`` of a ``JobSpec`` says."""
+        self.frame, self.kind = frame, prompt["type"]
+        self.is_object = bool(prompt.get("label", 1))
+        if self.kind == "box":
+            self.area = prompt["xyxy"]
+        elif self.kind == "stroke":
+            self.path, self.radius = json.dumps(prompt["points"]), prompt["radius"]
+            self.area = (*prompt["points"][0], 0.0, 0.0)
+        else:
+            self.area = (*prompt["xy"], 0.0, 0.0)
+
 
 class TurnaroundSettings(bpy.types.PropertyGroup):
     """One scene's capture and how to reconstruct it; ``scene.turnaround``."""
@@ -209,6 +221,19 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
             if frame not in names and not self._on_film(frame):
                 self.prompts.remove(index)
         self.active_prompt = max(0, min(self.active_prompt, len(self.prompts) - 1))
+
+    def take(self, spec: JobSpec) -> None:
+        """Have the settings of a job again, as far as this panel knows them."""
+        self.capture = spec.capture
+        self.prompts.clear()
+        for frame, listed in spec.prompts.items():
+            for prompt in listed:
+                self.prompts.add().take(frame, prompt)
+        self.preset, self.length_of = spec.preset, spec.length_of
+        self.use_length = spec.length is not None
+        self.length = spec.length if spec.length is not None else self.length
+        self.use_masks, self.masks = bool(spec.masks), spec.masks or ""
+        self.job = spec.job
 
     def _on_film(self, frame: str) -> bool:
         """Whether ``frame`` names a picture of the video that is the capture."""

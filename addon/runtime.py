@@ -51,8 +51,18 @@ def jobs() -> JobList:
     global _jobs  # noqa: PLW0603 - one list for each Blender, as there is one backend
     file = jobs_folder() / "jobs.json"
     if _jobs is None or _jobs.file != file:
+        if _jobs is not None:
+            _jobs.leave()
+        else:
+            atexit.register(_leave)
         _jobs = JobList(file)
     return _jobs
+
+
+def _leave() -> None:
+    """Blender ends: let go of the list, if there is one."""
+    if _jobs is not None:
+        _jobs.leave()
 
 
 def listen() -> None:
@@ -70,13 +80,17 @@ def shut_down() -> None:
     from . import mask_operators
 
     mask_operators.forget()
-    global _session  # noqa: PLW0603 - see above
+    global _session, _jobs  # noqa: PLW0603 - see above
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     if _session is not None:
         _session.stop()
         atexit.unregister(_session.stop)
         _session = None
+    if _jobs is not None:
+        _jobs.leave()
+        atexit.unregister(_leave)
+        _jobs = None
     _results.clear()
     _captures.clear()
     pictures.forget()

@@ -55,7 +55,12 @@ class Problem:
     @property
     def remedy(self) -> str:
         """A remedy id of ``protocol.ERRORS``, or an empty string."""
-        return _REMEDIES.get(self.code, "")
+        return remedy_for(self.code)
+
+
+def remedy_for(code: str) -> str:
+    """The remedy of an error code, as ``Problem.remedy`` has it."""
+    return _REMEDIES.get(code, "")
 
 
 @dataclass

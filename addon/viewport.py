@@ -21,6 +21,8 @@ def show(context: Any, item: bpy.types.Object) -> None:
         shading = space.shading
         if shading.type == "SOLID" and shading.color_type == "MATERIAL":
             shading.color_type = "VERTEX"
+        # A dashed line from the root to each of a hundred cameras hides the object.
+        space.overlay.show_relationship_lines = False
         if space.region_3d.view_perspective == "CAMERA":
             continue
         selected = list(context.selected_objects)

@@ -288,3 +288,93 @@ def fake_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return script
 
     return choose
+
+
+class Recorder:
+    """A layout that remembers what was drawn; every call that Blender knows, and no other."""
+
+    def __init__(self, drawn=None):
+        import bpy
+
+        self.__dict__["drawn"] = drawn if drawn is not None else []
+        self.__dict__["known"] = set(bpy.types.UILayout.bl_rna.functions.keys())
+        self.__dict__["settings"] = set(bpy.types.UILayout.bl_rna.properties.keys())
+
+    def __getattr__(self, name):
+        assert name in self.known, f"UILayout has no {name}"
+
+        def call(*args, **kwargs):
+            accepted = set(__import__("bpy").types.UILayout.bl_rna.functions[name].parameters.keys())
+            assert set(kwargs) <= accepted, f"{name} takes no {set(kwargs) - accepted}"
+            self.drawn.append((name, args, kwargs))
+            return Button() if name == "operator" else Recorder(self.drawn)
+
+        return call
+
+    def __setattr__(self, name, value):
+        assert name in self.settings, f"UILayout has no {name}"
+
+    def texts(self):
+        return " ".join(str(k["text"]) for _, _, k in self.drawn if "text" in k)
+
+    def operators(self):
+        return [a[0] for n, a, _ in self.drawn if n == "operator"]
+
+
+class Button:
+    """What ``layout.operator`` returns: takes properties."""
+
+
+class Addon:
+    """The installed addon: ``addon(name)`` is a module of it, ``addon.draw(name)`` what a panel draws."""
+
+    recorder = Recorder
+
+    def __call__(self, name: str) -> Any:
+        """A module of the addon."""
+        return importlib.import_module(f"{MODULE}.addon.{name}")
+
+    def draw(self, name: str) -> Recorder:
+        """Draw one panel into a recorder."""
+        import bpy
+
+        module = {"result": "result_panel", "notes": "result_panel"}.get(name, "panels")
+        panel = getattr(self(module), f"TURNAROUND_PT_{name}")
+        layout = Recorder()
+        panel.draw(type("Stub", (), {"layout": layout})(), bpy.context)
+        return layout
+
+
+@pytest.fixture
+def addon(scene: Any) -> Addon:
+    """The installed addon."""
+    return Addon()
+
+
+@pytest.fixture
+def capture(scene, tmp_path):
+    """A folder of photos, chosen in the scene."""
+    folder = tmp_path / "my capture"
+    folder.mkdir()
+    for name in ("b.JPG", "a.jpg", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    scene.turnaround.capture = str(folder)
+    return folder
+
+
+@pytest.fixture
+def backend(addon, capture, fake_backend, monkeypatch, tmp_path):
+    """``backend(plan)``: let the extension start a backend that follows ``plan``."""
+    monkeypatch.setenv("TURNAROUND_PYTHON", sys.executable)
+    session = addon("session")
+    original = session.Session.__init__
+
+    def choose(plan="done", version=1):
+        script = fake_backend(plan, version)
+
+        def start(self, python, log, _script=None):
+            original(self, python, log, script)
+
+        monkeypatch.setattr(session.Session, "__init__", start)
+
+    return choose

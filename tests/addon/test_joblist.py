@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from turnaround.addon import joblist
+from turnaround.addon.holding import locked
 from turnaround.addon.joblist import JobList
 from turnaround.addon.session import Session
 from turnaround.protocol import JobSpec
@@ -83,6 +86,7 @@ def test_the_list_outlives_blender_and_open_jobs_have_stopped(tmp_path, session)
     run(jobs, session, lambda: done.state == "done")
     jobs.add(spec(tmp_path, "later"))
     jobs.started(spec(tmp_path, "now"))
+    die(jobs)
     again = JobList(jobs.file)
     assert [(e.spec, e.state) for e in again.entries] == [
         (done.spec, "done"), (spec(tmp_path, "later"), "stopped"), (spec(tmp_path, "now"), "stopped"),
@@ -90,6 +94,100 @@ def test_the_list_outlives_blender_and_open_jobs_have_stopped(tmp_path, session)
     assert "goes on" in again.entries[1].reason
     again.retry(again.entries[2].job)
     assert again.waiting
+
+
+def die(jobs):
+    """What the system does for a killed process: its locks are released, and nothing is written."""
+    os.close(jobs._alive._handle)
+    jobs._alive._handle = None
+
+
+def look(jobs):
+    """Look now, not only every other second."""
+    jobs._next_look = 0.0
+    jobs.look()
+    return {e.job.rsplit("/", 1)[-1]: e.state for e in jobs.entries}
+
+
+class TestTwoBlenders:
+    def test_each_sees_the_others_jobs_and_writes_only_its_own(self, tmp_path, session):
+        one, two = JobList(tmp_path / "jobs.json"), JobList(tmp_path / "jobs.json")
+        mine = one.add(spec(tmp_path, "good a"))
+        other = two.add(spec(tmp_path, "good b"))
+        assert look(one) == look(two) == {"good a": "waiting", "good b": "waiting"}
+        assert one.find(other.job).elsewhere
+        assert two.find(mine.job).elsewhere
+        run(one, session, lambda: mine.state == "done")
+        assert look(two) == {"good a": "done", "good b": "waiting"}
+        assert look(one)["good b"] == "waiting", "it is not ours to start"
+        two.cancel(other.job, None)
+        assert look(one) == {"good a": "done", "good b": "cancelled"}
+
+    def test_an_open_job_elsewhere_can_be_neither_added_cancelled_nor_removed(self, tmp_path):
+        one, two = JobList(tmp_path / "jobs.json"), JobList(tmp_path / "jobs.json")
+        entry = two.started(spec(tmp_path, "a"))
+        with pytest.raises(ValueError, match="running already in another Blender"):
+            one.add(spec(tmp_path, "a"))
+        one.cancel(entry.job, None)
+        with pytest.raises(ValueError, match="is running"):
+            one.remove(entry.job)
+        assert look(two) == {"a": "running"}
+
+    def test_what_one_removes_is_gone_for_the_other(self, tmp_path, session):
+        one, two = JobList(tmp_path / "jobs.json"), JobList(tmp_path / "jobs.json")
+        entry = one.add(spec(tmp_path, "good"))
+        run(one, session, lambda: entry.state == "done")
+        assert look(two) == {"good": "done"}
+        two.remove(entry.job)
+        two.add(spec(tmp_path, "good b"))
+        assert look(one) == {"good b": "waiting"}
+
+    def test_a_job_ended_here_and_run_again_there_keeps_the_newer_state(self, tmp_path, session):
+        one, two = JobList(tmp_path / "jobs.json"), JobList(tmp_path / "jobs.json")
+        entry = one.add(spec(tmp_path, "good"))
+        run(one, session, lambda: entry.state == "done")
+        look(two)
+        two.retry(entry.job)
+        one.add(spec(tmp_path, "good b"))
+        assert look(two) == {"good": "waiting", "good b": "waiting"}
+
+    def test_after_leaving_a_job_is_anyones(self, tmp_path):
+        one, two = JobList(tmp_path / "jobs.json"), JobList(tmp_path / "jobs.json")
+        entry = one.started(spec(tmp_path, "a"))
+        assert look(two) == {"a": "running"}
+        one.leave()
+        assert look(two) == {"a": "stopped"}
+        two.retry(entry.job)
+        assert not list((tmp_path / "open").glob(f"*{one._alive.name}"))
+
+    def test_a_lock_that_is_held_delays_writing_and_loses_nothing(self, tmp_path, session):
+        jobs = JobList(tmp_path / "jobs.json")
+        with locked(tmp_path / ".jobs.json.lock", 1.0) as held:
+            assert held
+            start = time.monotonic()
+            entry = jobs.started(spec(tmp_path, "a"))
+            assert time.monotonic() - start < 0.1, "nothing blocks Blender"
+            assert not jobs.file.exists()
+        jobs.pump(session)
+        assert entry.job in jobs.file.read_text()
+
+    def test_a_killed_process_lets_go_of_its_jobs(self, tmp_path):
+        code = (
+            "import sys, time; from turnaround.addon.joblist import JobList; from turnaround.protocol import JobSpec\n"
+            "from pathlib import Path; jobs = JobList(Path(sys.argv[1]))\n"
+            "jobs.started(JobSpec(capture=sys.argv[2], job=sys.argv[3], preset='draft')); print('up', flush=True)\n"
+            "time.sleep(60)"
+        )
+        wanted = spec(tmp_path, "a")
+        command = [sys.executable, "-c", code, str(tmp_path / "jobs.json"), wanted.capture, wanted.job]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "up\n"
+            jobs = JobList(tmp_path / "jobs.json")
+            assert look(jobs) == {"a": "running"}
+            other.kill()
+            other.wait()
+        assert look(jobs) == {"a": "stopped"}
+        jobs.retry(wanted.job)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1, {}]", '[{"spec": {"capture": 3}, "state": "done"}]'])

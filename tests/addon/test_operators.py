@@ -14,86 +14,6 @@ pytestmark = pytest.mark.bpy
 MODULE = "bl_ext.user_default.turnaround"
 
 
-@pytest.fixture
-def addon(scene):
-    """A module of the installed addon, by name."""
-    return lambda name: importlib.import_module(f"{MODULE}.addon.{name}")
-
-
-@pytest.fixture
-def capture(scene, tmp_path):
-    """A folder of photos, chosen in the scene."""
-    folder = tmp_path / "my capture"
-    folder.mkdir()
-    for name in ("b.JPG", "a.jpg", "notes.txt"):
-        (folder / name).write_bytes(b"x")
-    scene.turnaround.capture = str(folder)
-    return folder
-
-
-@pytest.fixture
-def backend(addon, capture, fake_backend, monkeypatch, tmp_path):
-    """``backend(plan)``: let the extension start a backend that follows ``plan``."""
-    monkeypatch.setenv("TURNAROUND_PYTHON", sys.executable)
-    session = addon("session")
-    original = session.Session.__init__
-
-    def choose(plan="done", version=1):
-        script = fake_backend(plan, version)
-
-        def start(self, python, log, _script=None):
-            original(self, python, log, script)
-
-        monkeypatch.setattr(session.Session, "__init__", start)
-
-    return choose
-
-
-class Recorder:
-    """A layout that remembers what was drawn; every call that Blender knows, and no other."""
-
-    def __init__(self, drawn=None):
-        import bpy
-
-        self.__dict__["drawn"] = drawn if drawn is not None else []
-        self.__dict__["known"] = set(bpy.types.UILayout.bl_rna.functions.keys())
-        self.__dict__["settings"] = set(bpy.types.UILayout.bl_rna.properties.keys())
-
-    def __getattr__(self, name):
-        assert name in self.known, f"UILayout has no {name}"
-
-        def call(*args, **kwargs):
-            accepted = set(__import__("bpy").types.UILayout.bl_rna.functions[name].parameters.keys())
-            assert set(kwargs) <= accepted, f"{name} takes no {set(kwargs) - accepted}"
-            self.drawn.append((name, args, kwargs))
-            return Button() if name == "operator" else Recorder(self.drawn)
-
-        return call
-
-    def __setattr__(self, name, value):
-        assert name in self.settings, f"UILayout has no {name}"
-
-    def texts(self):
-        return " ".join(str(k["text"]) for _, _, k in self.drawn if "text" in k)
-
-    def operators(self):
-        return [a[0] for n, a, _ in self.drawn if n == "operator"]
-
-
-class Button:
-    """What ``layout.operator`` returns: takes properties."""
-
-
-def draw(addon, name):
-    """Draw one panel into a recorder."""
-    import bpy
-
-    panel = getattr(addon("panels"), f"TURNAROUND_PT_{name}")
-    layout = Recorder()
-    panel.draw(type("Stub", (), {"layout": layout})(), bpy.context)
-    return layout
-
-
 def test_run_waits_for_the_end_and_names_the_job(backend, scene, capture):
     import bpy
 
@@ -115,7 +35,7 @@ def test_a_failure_is_an_exception_with_stage_cause_and_hint(backend, addon):
     backend("fails")
     with pytest.raises(RuntimeError, match=r"cameras: No two photos match\. Take photos closer together\."):
         bpy.ops.turnaround.run()
-    layout = draw(addon, "reconstruct")
+    layout = addon.draw("reconstruct")
     assert "No two photos match." in layout.texts()
     assert "Take photos closer together." in layout.texts()
     assert "turnaround.show_log" in layout.operators(), "the remedy of cameras_failed"
@@ -219,11 +139,11 @@ def test_the_preview_is_loaded_with_the_photos_full_size(backend, addon, monkeyp
 class TestPanels:
     def test_an_empty_scene(self, addon, scene, monkeypatch):
         monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
-        assert "Choose a folder" in draw(addon, "capture").texts()
-        assert "turnaround.mark_object" in draw(addon, "object").operators()
-        texts = draw(addon, "reconstruct").texts()
+        assert "Choose a folder" in addon.draw("capture").texts()
+        assert "turnaround.mark_object" in addon.draw("object").operators()
+        texts = addon.draw("reconstruct").texts()
         assert "Python was not found" in texts
-        assert "Nothing yet" in draw(addon, "result").texts()
+        assert "Nothing yet" in addon.draw("result").texts()
 
     def test_a_capture_and_prompts(self, addon, scene, capture, backend):
         import bpy
@@ -231,11 +151,11 @@ class TestPanels:
         bpy.ops.turnaround.add_point(x=10, y=20)
         bpy.ops.turnaround.add_point(box=(1, 2, 30, 40))
         scene.turnaround.use_length = True
-        assert "2 photos" in draw(addon, "capture").texts()
-        drawn = draw(addon, "object")
+        assert "2 photos" in addon.draw("capture").texts()
+        drawn = addon.draw("object")
         assert ("template_list" in {n for n, _, _ in drawn.drawn}) and "turnaround.remove_point" in drawn.operators()
-        assert "turnaround.run" in draw(addon, "reconstruct").operators()
-        layout = Recorder()
+        assert "turnaround.run" in addon.draw("reconstruct").operators()
+        layout = addon.recorder()
         for prompt in scene.turnaround.prompts:
             addon("panels").TURNAROUND_UL_prompts.draw_item(None, bpy.context, layout, None, prompt, 0, None, "", 0, 0)
         assert "a.jpg  10, 20" in layout.texts()
@@ -247,21 +167,21 @@ class TestPanels:
         backend("waits")
         session = addon("runtime").session()
         session.submit(scene.turnaround.job_spec())
-        assert "Starting the backend" in draw(addon, "reconstruct").texts()
+        assert "Starting the backend" in addon.draw("reconstruct").texts()
         end = time.monotonic() + 10
         while not session.job.stage and time.monotonic() < end:
             session.pump()
             time.sleep(0.01)
-        drawn = draw(addon, "reconstruct")
+        drawn = addon.draw("reconstruct")
         assert "25%  Reading photos" in drawn.texts()
         assert "42 s left" in drawn.texts()
         assert "3 of 12" in drawn.texts()
         assert drawn.operators() == ["turnaround.cancel"]
         assert "A job is running." in addon("operators").reason_not_to_run(bpy.context)
         session.cancel()
-        assert "Cancelling" in draw(addon, "reconstruct").texts()
+        assert "Cancelling" in addon.draw("reconstruct").texts()
         session.wait()
-        drawn = draw(addon, "reconstruct")
+        drawn = addon.draw("reconstruct")
         assert "goes on from the last finished stage" in drawn.texts()
         assert "turnaround.run" in drawn.operators()
 
@@ -276,12 +196,12 @@ class TestPanels:
         while not session.job.stage:
             session.pump()
             time.sleep(0.01)
-        assert "template_icon" not in {n for n, _, _ in draw(addon, "reconstruct").drawn}, "no picture yet"
+        assert "template_icon" not in {n for n, _, _ in addon.draw("reconstruct").drawn}, "no picture yet"
         picture = tmp_path / "preview.ppm"
         picture.write_bytes(b"P6 4 3 255\n" + bytes(range(36)))
         session._event({"kind": "progress", "job": session.job.spec.job, "preview": str(picture)})
         session._event({"kind": "progress", "job": session.job.spec.job, "stage": "splats", "fraction": 0.5})
-        (shown,) = [k for n, _, k in draw(addon, "reconstruct").drawn if n == "template_icon"]
+        (shown,) = [k for n, _, k in addon.draw("reconstruct").drawn if n == "template_icon"]
         # Without a window Blender numbers no icons and reads no picture for one; which file it would read, it knows.
         assert shown["icon_value"] == pictures.picture_at(str(picture)).icon_id
         (first,) = pictures._icons
@@ -300,13 +220,13 @@ class TestPanels:
         import bpy
 
         scene.turnaround.job = str(job.folder)
-        drawn = draw(addon, "result")
+        drawn = addon.draw("result")
         assert "turnaround.import_result" in drawn.operators()
         assert "4 of 5 photos have a camera" in drawn.texts()
         assert "30.1 dB" in drawn.texts()
-        assert "One photo has no camera. Add more." in drawn.texts()
+        assert "One photo has no camera. Add more." in addon.draw("notes").texts()
         bpy.ops.turnaround.import_result()
-        texts = draw(addon, "result").texts()
+        texts = addon.draw("result").texts()
         assert all(kind in texts for kind in ("Mesh", "Splats", "Points"))
 
     def test_what_the_backend_says_of_the_capture(self, addon, scene, capture, monkeypatch):
@@ -316,16 +236,16 @@ class TestPanels:
             "presets": [{"preset": "draft", "seconds": 125.0, "disk_mb": 80.4, "frames": 12}],
         }
         monkeypatch.setitem(addon("runtime")._captures, scene.turnaround.capture_path, looked)
-        assert "c.jpg: it is cut off" in draw(addon, "capture").texts()
-        assert "Take more photos." in draw(addon, "capture").texts()
-        assert "About 2 min, 80 MB, 12 photos" in draw(addon, "reconstruct").texts()
+        assert "c.jpg: it is cut off" in addon.draw("capture").texts()
+        assert "Take more photos." in addon.draw("capture").texts()
+        assert "About 2 min, 80 MB, 12 photos" in addon.draw("reconstruct").texts()
 
     def test_the_preferences(self, addon, scene, monkeypatch):
         import bpy
 
         machine = bpy.context.preferences.addons[MODULE].preferences
         monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
-        layout = Recorder()
+        layout = addon.recorder()
         addon("preferences").TurnaroundPreferences.draw(
             type("Stub", (), {"layout": layout, "python": machine.python})(), bpy.context
         )
@@ -340,9 +260,14 @@ class TestPanels:
     def test_every_remedy_has_its_operator(self, addon, scene):
         import bpy
 
-        for operator, _text, properties in addon("panels")._REMEDIES.values():
+        remedies, protocol = addon("remedies"), importlib.import_module(f"{MODULE}.protocol")
+        for operator, _text, properties in remedies._HERE.values():
             kind = getattr(bpy.ops.turnaround, operator.partition(".")[2]).get_rna_type()
             assert set(properties) <= set(kind.properties.keys())
+        actions = set(bpy.ops.turnaround.job.get_rna_type().properties["action"].enum_items.keys())
+        assert {action for action, _text in remedies._IN_LIST.values()} <= actions
+        # Cameras are given on the command line only.
+        assert set(protocol.ERRORS.values()) - {"", "choose_cameras"} <= set(remedies._HERE)
 
 
 class TestEnabling:
@@ -400,61 +325,3 @@ class TestEnabling:
         names = {p.name for p in folder.iterdir()} - {"__pycache__"}
         assert {"addon", "backend", "kernels", "protocol", "blender_manifest.toml", "LICENSE"} <= names
         assert not names & {"tests", "samples", "scripts", "docs", ".git"}
-
-
-class TestJobs:
-    def test_queued_jobs_are_listed_with_the_buttons_that_fit(self, addon, scene, capture, backend):
-        import bpy
-
-        backend("waits")
-        jobs, session = addon("runtime").jobs(), addon("runtime").session()
-        jobs.entries.clear()
-        assert bpy.ops.turnaround.queue() == {"FINISHED"}
-        (entry,) = jobs.entries
-        assert entry.state == "running"
-        assert "is running already" in self.error(bpy.ops.turnaround.queue)
-        drawn = self.draw_jobs(addon)
-        assert "my capture, draft: running" in drawn.texts()
-        end = time.monotonic() + 10
-        while not session.job.stage and time.monotonic() < end:
-            session.pump()
-            time.sleep(0.01)
-        assert "cancel it first" in self.error(bpy.ops.turnaround.job, job=entry.job, action="remove")
-        bpy.ops.turnaround.job(job=entry.job, action="cancel")
-        session.wait()
-        assert jobs.pump(session)
-        assert "my capture, draft: cancelled" in self.draw_jobs(addon).texts()
-        Path(entry.job).mkdir(parents=True, exist_ok=True)
-        (Path(entry.job) / "log.txt").write_text("what happened")
-        bpy.ops.turnaround.job(job=entry.job, action="log")
-        assert bpy.data.texts["Turnaround Log"].as_string().strip() == "what happened"
-        bpy.ops.turnaround.job(job=entry.job, action="remove")
-        assert "No jobs yet" in self.draw_jobs(addon).texts()
-        assert Path(entry.job).is_dir(), "the folder stays"
-
-    def test_run_is_noted_with_its_end(self, addon, scene, capture, backend):
-        import bpy
-
-        backend("fails")
-        addon("runtime").jobs().entries.clear()
-        with pytest.raises(RuntimeError):
-            bpy.ops.turnaround.run()
-        (entry,) = addon("runtime").jobs().entries
-        assert entry.state == "failed"
-        assert "No two photos match." in entry.reason
-
-    @staticmethod
-    def error(call, **arguments):
-        with pytest.raises(RuntimeError) as caught:
-            call(**arguments)
-        return str(caught.value)
-
-    @staticmethod
-    def draw_jobs(addon):
-        import bpy
-
-        panel = addon("jobs_panel").TURNAROUND_PT_jobs
-        layout = Recorder()
-        stub = type("Stub", (), {"layout": layout, "_draw_entry": panel._draw_entry})()
-        panel.draw(stub, bpy.context)
-        return layout
