@@ -32,7 +32,7 @@ from ..training import starts
 from ..workspace import write_json
 
 NAME = "splats"
-VERSION = 4
+VERSION = 5
 OPACITY = 0.95
 """Of every Gaussian before training."""
 INPUTS = ("cameras", "masks_refined", "hull")
@@ -96,7 +96,7 @@ def _start(context: Context, trains: bool) -> Splats:
     if not trains:
         return splats
     cameras, masks = context.folder("cameras"), context.folder("masks_refined")
-    sparse = starts.sparse_start(cameras / "points.ply", len(splats) // 4, context.spec.seed, masks)
+    sparse = starts.sparse_start(cameras / "points.ply", len(splats) // 4, context.spec.seed, masks, splats.means)
     context.facts.details["from_sparse_points"] = len(sparse)
     return join([splats, sparse]) if len(sparse) else splats
 

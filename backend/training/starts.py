@@ -23,16 +23,20 @@ HULL_SIDE = 480
 """Longer side in pixels of the masks that sparse points are held against."""
 
 
-def start_from_points(points: np.ndarray, colours: np.ndarray, opacity: float = 0.5) -> Splats:
+def start_from_points(
+    points: np.ndarray, colours: np.ndarray, opacity: float = 0.5, among: np.ndarray | None = None
+) -> Splats:
     """Gaussians at ``points`` (N, 3) with ``colours`` (N, 3) in [0, 1]; N >= 2.
 
     Their standard deviation is the root mean square of the distances to the three nearest others, at most ten times
-    the median: a stray point must not start as a cloud over everything.
+    the median: a stray point must not start as a cloud over everything. ``among`` (M, 3): Gaussians that are there
+    already and count as others. A few hundred points by themselves would be as wide as the object is thick.
     """
     if len(points) < 2:
         raise ValueError(f"expected at least two points to start from, got {len(points)}")
-    _, distances = nearest(points, min(NEIGHBOURS, len(points) - 1))
-    size = np.sqrt((distances**2).mean(1))
+    others = points if among is None else np.concatenate([points, among])
+    _, distances = nearest(others, min(NEIGHBOURS, len(others) - 1))
+    size = np.sqrt((distances[: len(points)] ** 2).mean(1))
     positive = size[size > 0]
     middle = float(np.median(positive)) if len(positive) else 1.0
     size = np.clip(size, 1e-3 * middle, 10 * middle)
@@ -53,11 +57,13 @@ def sparse_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return points, colours
 
 
-def sparse_start(path: Path, most: int, seed: int, masks: Path | None = None) -> Splats:
+def sparse_start(
+    path: Path, most: int, seed: int, masks: Path | None = None, among: np.ndarray | None = None
+) -> Splats:
     """At most ``most`` Gaussians at the sparse points of the cameras' ``points.ply``; none where there are too few.
 
     Beside ``path`` lie the cameras. With ``masks``, a folder of them, points that lie in no picture, or beside the mask
-    in one, are left out. Of too many a random part is taken.
+    in one, are left out. Of too many a random part is taken. ``among`` as in ``start_from_points``.
     """
     points, colours = sparse_points(path)
     if masks is not None and len(points):
@@ -66,7 +72,7 @@ def sparse_start(path: Path, most: int, seed: int, masks: Path | None = None) ->
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:most])
     if len(chosen) < 2:
         return empty()
-    return start_from_points(points[chosen], colours[chosen])
+    return start_from_points(points[chosen], colours[chosen], among=among)
 
 
 def inside_hull(points: np.ndarray, views: list[View], pixels: int = 3) -> np.ndarray:

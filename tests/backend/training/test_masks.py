@@ -104,6 +104,16 @@ def test_a_start_is_as_wide_as_the_way_to_the_neighbours():
         starts.start_from_points(grid[:1], np.zeros((1, 3)))
 
 
+def test_points_that_join_others_are_as_wide_as_the_way_to_those():
+    grid = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), -1).reshape(-1, 3)
+    few = np.array([[0.0, 0, 0], [4.0, 4, 4]])
+    alone = starts.start_from_points(few, np.zeros((2, 3)))
+    assert np.allclose(np.exp(alone.scales), np.sqrt(48))
+    beside = starts.start_from_points(0.75 * few + 0.5, np.zeros((2, 3)), among=grid)
+    assert len(beside) == 2
+    assert np.allclose(np.exp(beside.scales), np.sqrt(0.75))
+
+
 def test_sparse_points_are_read_back_and_sifted_by_the_masks(scenes, tmp_path):
     pictures = scenes.ring(scenes.blob(200, 1, 0.15))
     points = np.concatenate([np.random.default_rng(0).normal(0, 0.03, (50, 3)), [[0, 0, 0.9], [0.9, 0, 0]]])
