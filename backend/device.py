@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which processor computes, and which graphics cards there are. Asks ``nvidia-smi``; loads no library."""
+"""Which processor computes, what is missing for CUDA, and which graphics cards there are.
+
+Loads no library into this process: whether torch sees a card is asked of an interpreter of its own, once, and only
+where the installed torch was built for CUDA, so that a machine without a card pays nothing.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-ENGINES = ("cpu",)
-"""Devices for which at least one stage has a method. A CUDA method adds "cuda" here with its stage."""
+_ASK_SECONDS = 120.0
+"""For torch to load from a cold disk and to look for a card."""
+_PROBE = "import torch; print('seen' if torch.cuda.is_available() else 'none')"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +31,86 @@ class Choice:
 
 
 def choose(wanted: str) -> Choice:
-    """The device for ``wanted``, one of ``protocol.DEVICES``."""
-    if wanted == "cuda" and "cuda" not in ENGINES:
-        return Choice(device="cpu", note="No step of this version computes on CUDA yet; the processor was used.")
-    return Choice(device="cpu")
+    """The device for ``wanted``, one of ``protocol.DEVICES``; ``auto`` is CUDA where all that it needs is there.
+
+    A note is given where CUDA was demanded, and under ``auto`` where there is a card that could have served.
+    """
+    if wanted == "cpu":
+        return Choice(device="cpu")
+    missing = missing_for_cuda()
+    if not missing:
+        return Choice(device="cuda")
+    if wanted == "auto" and not graphics_cards():
+        return Choice(device="cpu")
+    return Choice(device="cpu", note=f"The processor is used instead of CUDA: {missing}.")
+
+
+def devices() -> list[str]:
+    """The devices that jobs can run on here, of ``protocol.DEVICES`` without ``auto``."""
+    return ["cpu"] if missing_for_cuda() else ["cpu", "cuda"]
+
+
+@cache
+def missing_for_cuda() -> str:
+    """What keeps this environment from computing on CUDA and what to do about it, no full stop; "" where nothing does.
+
+    CUDA needs a torch built for it, a card that torch sees, the package gsplat, and a compiler for gsplat's kernels
+    unless they come compiled.
+    """
+    torch, gsplat = _package("torch"), _package("gsplat")
+    if torch is None:
+        return "torch is not installed (pip install torch, from the index for your CUDA version)"
+    if not _built_for_cuda(torch):
+        return "the installed torch was built without CUDA (install one from pytorch.org's index for your CUDA version)"
+    if not _sees_a_card():
+        return "torch sees no CUDA device (is there an NVIDIA card, and a driver new enough for this torch?)"
+    if gsplat is None:
+        return "the package gsplat is not installed (pip install gsplat==1.5.3)"
+    if not _compiled(gsplat) and not _compiler():
+        return "there is no compiler (nvcc) to build gsplat's kernels with (install the CUDA toolkit, or set CUDA_HOME)"
+    return ""
+
+
+def _package(name: str) -> Path | None:
+    """Folder of an installed package, found without importing it; None where there is none."""
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _built_for_cuda(torch: Path) -> bool:
+    """Whether ``torch/version.py`` names a CUDA version."""
+    try:
+        text = (torch / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"^cuda\b[^=\n]*=\s*['\"]", text, re.MULTILINE) is not None
+
+
+def _sees_a_card() -> bool:
+    """Ask torch, in an interpreter of its own."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.stdout.strip().endswith("seen")
+
+
+def _compiled(gsplat: Path) -> bool:
+    """Whether gsplat came with its kernels compiled: its own wheels do, the one on PyPI does not."""
+    return any(path.suffix in {".so", ".pyd"} for path in gsplat.glob("csrc*"))
+
+
+def _compiler() -> bool:
+    """Whether ``nvcc`` is where torch's extension builder looks for it."""
+    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
+    return any(shutil.which("nvcc", path=path) for path in (None, str(Path(home) / "bin")))
 
 
 def graphics_cards() -> list[str]:

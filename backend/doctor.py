@@ -83,8 +83,9 @@ def total_memory() -> int | None:
 def _cuda() -> dict[str, Any]:
     cards = device.graphics_cards()
     detail = "; ".join(cards) if cards else "no NVIDIA card seen; the processor does all the work"
-    if cards and "cuda" not in device.ENGINES:
-        detail += " (not used by this version)"
+    missing = device.missing_for_cuda()
+    if cards and missing:
+        return _check("cuda", False, detail, f"Not used: {missing}.", required=False)
     return _check("cuda", True, detail, required=False)
 
 

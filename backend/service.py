@@ -170,7 +170,7 @@ class Service:
                 "Repair the backend in the preferences, or restart Blender if the add-on has just been updated.",
             )
         self._greeted = True
-        capabilities = {"devices": list(device.ENGINES), "recipes": ["object_scan", "scene"], "methods": sorted(REQUESTS)}
+        capabilities = {"devices": device.devices(), "recipes": ["object_scan", "scene"], "methods": sorted(REQUESTS)}
         return {"version": VERSION, "product": product_version(), "capabilities": capabilities}
 
     def _on_submit(self, spec: dict[str, Any]) -> dict[str, Any]:
