@@ -23,6 +23,7 @@ from .names import (
     RECIPES,
     STAGES,
     STAND_INS,
+    USUAL_DELIVERABLES,
     VERSION,
 )
 from .option import Option
@@ -49,6 +50,7 @@ __all__ = [
     "REQUESTS",
     "STAGES",
     "STAND_INS",
+    "USUAL_DELIVERABLES",
     "VERSION",
     "Artefact",
     "Event",

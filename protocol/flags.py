@@ -39,7 +39,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--length", "length", "float", "a known length of the object; makes the result metric", "METRES"),
     _flag("--length-of", "length_of", "choice", "what --length measures", choices=LENGTH_OF),
     _flag("--hold-out", "hold_out", "int", "every Nth photo is kept for scoring; 0 for none", "N"),
-    _flag("--deliverables", "deliverables", "list", f"what to deliver, of {','.join(DELIVERABLES)}", "LIST"),
+    _flag("--deliverables", "deliverables", "list", f"what to deliver, of {', '.join(DELIVERABLES)}", "LIST"),
     _flag("--deterministic", "deterministic", "switch", "same input, same result, bit for bit; slower"),
     _flag("--seed", "seed", "int", "seed of everything drawn by chance", "N"),
     _flag("--from", "from_stage", "choice", "redo this stage and those after it", "STAGE", ALL_STAGES),

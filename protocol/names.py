@@ -10,7 +10,13 @@ PRESETS = ("draft", "balanced", "quality")
 DEVICES = ("auto", "cpu", "cuda")
 RECIPES = ("auto", "object_scan", "scene", "single_picture")
 LENGTH_OF = ("height", "longest", "diagonal")
-DELIVERABLES = ("glb", "obj", "stl", "pointcloud", "splats")
+_FEW = ("glb", "stl", "pointcloud", "splats")
+_USUAL = ("glb", "obj", "stl", "usdz", "lods", "pointcloud", "splats", "renders", "turntable")
+_MORE = ("spz", "splat_renders", "photos")
+USUAL_DELIVERABLES = {"draft": _FEW, "balanced": _USUAL, "quality": (*_USUAL, "spz", "splat_renders")}
+"""What ``auto`` stands for under each preset."""
+DELIVERABLES = ("auto", *_USUAL, *_MORE)
+"""What a job can be asked to deliver, beside the mesh with its texture, the cameras, a preview and the figures."""
 STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "hull", "splats", "surface", "texture", "export")
 """The stages of the object scan, in the order in which it runs them with a prompt; other recipes run some of them."""
 

@@ -74,6 +74,10 @@ OPTIONS: tuple[Option, ...] = (
     _option("shape.views", 30, "views", "pictures of the result all around; 0: none", (0, 360)),
     _option("shape.view_side", 256, "px", "side of these pictures", (32, 2048)),
     _option("export.points", (20_000, 50_000, 100_000), "points", "coloured points of the surface", (100, 5_000_000)),
+    _option("export.renders", 30, "views", "pictures on a turntable", (1, 720)),
+    _option("export.render_side", (512, 720, 1080), "px", "side of these pictures and of the video", (16, 4096)),
+    _option("export.turntable_frames", (60, 60, 120), "frames", "of the video, 20 a second", (1, 1800)),
+    _option("export.colours", "jpeg", "", "picture in GLB and USDZ", choices=("jpeg", "png")),
 )
 # fmt: on
 """Every option of every stage. A test compares it with the stages' dataclasses."""

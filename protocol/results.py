@@ -21,18 +21,28 @@ AXES = {
     "z_up": "right-handed, z up, object's centre above the origin, its lowest point at z = 0",
     "y_up": "glTF: right-handed, y up, z towards the viewer",
     "image": "pixels",
+    "texture": "shares of the texture: u to the right, v down from its top left corner",
 }
 
 ARTEFACTS: dict[str, str] = {
     "mesh": "PLY, vertex colours (red, green, blue: sRGB 8 bit)",
     "model": "GLB, y up",
-    "obj": "OBJ with vertex colours",
-    "stl": "STL, millimetres",
+    "mesh_uv": "NPY (3 x triangles, 2) float32: texture coordinates of the corners of the mesh's triangles, in order",
+    "texture": "PNG, sRGB: the colours of the mesh's surface",
+    "lod": "GLB with fewer triangles, y up",
+    "obj": "OBJ with its material and texture, y up",
+    "usdz": "USDZ, y up",
+    "stl": "STL, millimetres, z up, closed, on a flat base",
     "points": "PLY, coloured points of the object with a radius each",
     "sparse_points": "PLY, structure-from-motion points of the whole capture, for checking cameras",
     "splats": "PLY in the layout of 3D Gaussian splatting",
+    "spz": "SPZ, the splats again, a tenth as large; y up",
     "cameras": "cameras.json: one undistorted pinhole camera a frame, with image and mask",
     "cutouts": "folder of RGBA PNG, straight alpha",
+    "photos": "folder of the undistorted photos that cameras.json names",
+    "render": "PNG with straight alpha, a view of the result on a turntable",
+    "video": "MP4, H.264: the result on a turntable",
+    "metrics": "JSON: the job's figures, the result's size, and what each file takes",
     "report": "a page or picture for people",
 }
 

@@ -36,7 +36,7 @@ class JobSpec:
     hold_out: int = 8
     deterministic: bool = False
     seed: int = 0
-    deliverables: tuple[str, ...] = DELIVERABLES
+    deliverables: tuple[str, ...] = ("auto",)
     from_stage: str | None = None
     until_stage: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)

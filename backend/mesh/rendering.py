@@ -27,11 +27,16 @@ def depth_and_face(mesh: Mesh, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
 def attributes_seen(mesh: Mesh, camera: Camera, attributes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vertex ``attributes`` (N, C) at the camera's pixels: (H, W, C) float32 and where the mesh is (H, W) bool."""
     _, face = depth_and_face(mesh, camera)
+    return attributes_of_faces(mesh, camera, attributes, face), face >= 0
+
+
+def attributes_of_faces(mesh: Mesh, camera: Camera, attributes: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Vertex ``attributes`` (N, C) at the pixels of ``face`` (H, W), as ``depth_and_face`` gave it: (H, W, C) float32."""
     pixels, depth = camera.project(mesh.vertices)
     out = np.zeros((*face.shape, attributes.shape[1]), np.float32)
     faces = np.ascontiguousarray(mesh.faces, np.int32)
     interpolate(pixels, depth, faces, np.ascontiguousarray(attributes, np.float32), face, out)
-    return out, face >= 0
+    return out
 
 
 def colours_seen(mesh: Mesh, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

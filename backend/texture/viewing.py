@@ -61,11 +61,11 @@ def _bilinear(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     # OpenCV samples pictures of limited sides only, so the list is folded into rows.
     rows = -(-len(uv) // _ROW)
     places = np.zeros((rows * _ROW, 2), np.float32)
-    places[: len(uv)] = uv * np.float32([width, height]) - np.float32(0.5)
-    folded = places.reshape(rows, _ROW, 2)
+    places[: len(uv)] = uv * np.array([width, height], np.float32) - np.float32(0.5)
     if not rows:
         return np.zeros((0, 3), np.uint8)
-    seen = cv2.remap(texture, folded, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (np.ascontiguousarray(places[:, k].reshape(rows, _ROW)) for k in range(2))
+    seen = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return seen.reshape(-1, 3)[: len(uv)]
 
 
