@@ -1,40 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make one .blend a capture, without a window.
+"""Make .blend files of many captures, without a window.
 
     blender --background --python scripts/batch.py -- CAPTURES... --preset draft --out scenes
-    python scripts/batch.py CAPTURES... --preset draft --out scenes        (where the bpy module is installed)
+    python scripts/batch.py --find "shoot/*/images" --workers 2 --out scenes     (where the bpy module is installed)
 
-A failed capture does not stop the others. The last lines are a table; the exit status is 0 only if all succeeded, 1 if
-any failed, 2 for bad usage, 130 if interrupted. Flags are those of ``turnaround run`` and hold for every capture. Jobs
-are kept in OUT/jobs, so that the same command goes on where it was stopped.
+A failed capture does not stop the others. The last lines are a table, and OUT/summary.html and summary.csv say the same
+with pictures; the exit status is 0 only if all succeeded, 1 if any failed, 2 for bad usage, 130 if interrupted. Flags
+are those of ``turnaround run`` and hold for every capture. Jobs are kept in OUT/jobs: the same command goes on where it
+was stopped, and leaves alone what is done. See docs/batch.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _batch import crew, scenes, summary  # noqa: E402 - its folder is known only now
+from _batch.plan import Item, plan  # noqa: E402
+from _batch.summary import Row, table  # noqa: E402
+
 OWN = frozenset({"--job"})
 """Flags of ``turnaround run`` that make no sense for many captures."""
-
-
-@dataclass
-class Row:
-    """How one capture went."""
-
-    capture: str
-    state: str
-    seconds: float
-    photos: str = ""
-    outcome: str = ""
 
 
 def mount() -> None:
@@ -55,95 +48,61 @@ def parser() -> argparse.ArgumentParser:
     """The command line; the flags of a job come from the contract."""
     from turnaround.backend import flags
 
-    made = argparse.ArgumentParser(prog="batch.py", description="Make one .blend a capture.")
-    made.add_argument("captures", nargs="+", type=Path, metavar="CAPTURE", help="folders of photos")
+    made = argparse.ArgumentParser(prog="batch.py", description="Make .blend files of many captures.")
+    made.add_argument("captures", nargs="*", type=Path, metavar="CAPTURE", help="folders of photos, or videos")
+    made.add_argument(
+        "--find", action="append", default=[], metavar="PATTERN", help="captures by a pattern; ** is any depth"
+    )
+    made.add_argument(
+        "--list", action="append", default=[], type=Path, metavar="FILE", help="captures by a list: one a line, or CSV"
+    )
     made.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the .blend files go")
+    made.add_argument("--one", metavar="NAME", help="all captures in one file OUT/NAME.blend, side by side")
+    made.add_argument("--assets", action="store_true", help="mark results as assets, and OUT as an asset library")
+    made.add_argument("--workers", type=int, default=1, metavar="N", help="jobs at once (default: 1)")
+    made.add_argument("--again", action="store_true", help="also captures whose .blend is there and up to date")
     made.add_argument("--python", default="", metavar="PATH", help="the backend's Python (default: TURNAROUND_PYTHON)")
     flags.add_flags(made, leave_out=OWN)
     return made
 
 
-def names_for(captures: list[Path]) -> list[str]:
-    """A name for each capture, made unique where two folders are called the same."""
-    from turnaround.addon.naming import capture_name
-
-    names: list[str] = []
-    for capture in captures:
-        base = capture_name(capture.resolve())
-        name, number = base, 2
-        while name in names:
-            name, number = f"{base}-{number}", number + 1
-        names.append(name)
-    return names
-
-
-def one(capture: Path, name: str, arguments: argparse.Namespace, session: Any) -> Row:
-    """Run one capture and save its scene; a failure is a row, not an exception."""
-    from turnaround.addon.naming import photos_in
-    from turnaround.addon.session import State
+def spec_of(item: Item, arguments: argparse.Namespace, job: Path) -> Any:
+    """The job's description. Raises ``ValueError`` with what is wrong."""
+    from turnaround.addon.naming import film_of, photos_in
     from turnaround.backend import flags
 
-    start = time.monotonic()
-    job_folder = arguments.out / "jobs" / name
+    film = film_of(str(item.capture))
+    first = f"{film.name}#0.000" if film else next(iter(photos_in(str(item.capture))), None)
+    if first is None and item.capture.is_dir() and flags.needs_first(arguments):
+        raise ValueError(f"There is no photo in {item.capture}. Choose a folder of photos.")
+    return flags.spec_from(arguments, item.capture, job, first)
+
+
+def is_kept(job: Path, scene: Path, spec: Any) -> bool:
+    """Whether ``scene`` holds the finished result of exactly this job already."""
+    from turnaround.protocol import JobSpec, from_dict
+
     try:
-        first = next(iter(photos_in(str(capture))), None)
-        if first is None and capture.is_dir() and flags.needs_first(arguments):
-            raise ValueError(f"There is no photo in {capture}. Choose a folder of photos.")
-        session.submit(flags.spec_from(arguments, capture, job_folder, first))
-        state = session.wait(teller(name))
-    except ValueError as error:
-        return Row(name, "failed", time.monotonic() - start, outcome=str(error))
-    job = session.job
-    if state is not State.DONE:
-        problem = job.problem
-        where = f"{problem.stage}: " if problem and problem.stage else ""
-        reason = f"{where}{problem.message} {problem.hint}".strip() if problem else "cancelled"
-        return Row(name, state.value, time.monotonic() - start, outcome=reason)
+        record = json.loads((job / "result.json").read_text(encoding="utf-8"))
+        same = bool(record.get("complete")) and from_dict(JobSpec, record["spec"]) == spec
+        return same and scene.stat().st_mtime >= (job / "result.json").stat().st_mtime
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return False
+
+
+def row_of(item: Item, state: str, seconds: float, job: Path, outcome: str) -> Row:
+    """A row with what the job wrote about itself, where it did."""
+    row = Row(item.name, state, seconds, outcome=outcome, job=job, source=str(item.capture))
     try:
-        photos, path = save_scene(job_folder, arguments.out / f"{name}.blend")
-    except (ValueError, OSError, RuntimeError) as error:
-        return Row(name, "failed", time.monotonic() - start, outcome=f"import: {error}")
-    return Row(name, "done", time.monotonic() - start, photos, str(path))
-
-
-def save_scene(job_folder: Path, path: Path) -> tuple[str, Path]:
-    """Import a finished job into an empty scene and save it; (registered of used photos, path)."""
-    import bpy
-    from turnaround.addon.importer.result import load_result
-    from turnaround.addon.importer.scene import import_job
-
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    import_job(bpy.context.scene, job_folder)
-    # Saved twice: paths can be relative only to a file that has a place.
-    bpy.context.preferences.filepaths.save_version = 0
-    bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()))
-    bpy.ops.file.make_paths_relative()
-    bpy.ops.wm.save_mainfile()
-    metrics = load_result(job_folder).record.get("metrics", {})
-    used, registered = metrics.get("frames_used"), metrics.get("frames_registered")
-    return (f"{registered:.0f}/{used:.0f}" if used and registered is not None else ""), path
-
-
-def teller(name: str) -> Callable[[Any], None]:
-    """Say on stderr when a job enters another stage."""
-    said: list[str] = []
-
-    def tell(job: Any) -> None:
-        if job.stage and (not said or said[-1] != job.stage):
-            said.append(job.stage)
-            print(f"{name}: {job.fraction:4.0%}  {job.stage}", file=sys.stderr, flush=True)
-
-    return tell
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as text."""
-    head = ("capture", "state", "seconds", "photos", "scene, or what went wrong")
-    lines = [head, *((r.capture, r.state, f"{r.seconds:.0f}", r.photos, " ".join(r.outcome.split())) for r in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(4)]
-    return "\n".join(
-        "  ".join([*(c.ljust(w) for c, w in zip(line[:4], widths, strict=True)), line[4]]) for line in lines
-    )
+        record = json.loads((job / "result.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return row
+    if state == "done" and isinstance(record, dict):
+        row.metrics = {k: v for k, v in record.get("metrics", {}).items() if isinstance(v, (int, float))}
+        row.notes = [str(w.get("message", "")) for w in record.get("warnings", [])]
+        used, registered = row.metrics.get("frames_used"), row.metrics.get("frames_registered")
+        row.photos = f"{registered:.0f}/{used:.0f}" if used and registered is not None else ""
+    return row
 
 
 def backend_session(arguments: argparse.Namespace) -> Any:
@@ -158,6 +117,74 @@ def backend_session(arguments: argparse.Namespace) -> Any:
     return Session(python, arguments.out.resolve() / "jobs" / "backend.log")
 
 
+class Batch:
+    """One batch: its rows so far, and what saves scenes."""
+
+    def __init__(self, arguments: argparse.Namespace, items: list[Item]) -> None:
+        self.arguments, self.items = arguments, items
+        self.rows: dict[str, Row] = {}
+        self.catalog = scenes.catalog_in(arguments.out) if arguments.assets else ""
+
+    def job(self, item: Item) -> Path:
+        """Where the capture's job is kept."""
+        return self.arguments.out / "jobs" / item.name
+
+    def scene(self, item: Item) -> Path:
+        """The file that holds the capture's result."""
+        return self.arguments.out / f"{self.arguments.one or item.name}.blend"
+
+    def tasks(self, made: argparse.ArgumentParser, argv: list[str]) -> list[crew.Task]:
+        """What is left to do; what is done already becomes a row."""
+        left = []
+        for item in self.items:
+            own = made.parse_args([*argv, *item.flags]) if item.flags else self.arguments
+            job = self.job(item)
+            task = crew.Task(item, job, lambda item=item, own=own, job=job: spec_of(item, own, job))
+            try:
+                kept = not self.arguments.again and is_kept(job, self.scene(item), task.spec())
+            except ValueError:
+                kept = False  # said when its turn comes
+            if kept:
+                self.note(row_of(item, "done", 0.0, job, str(self.scene(item))))
+            else:
+                left.append(task)
+        return left
+
+    def take(self, ended: crew.Ended) -> None:
+        """Save the scene of a job that is done; a failure is a row, not an exception."""
+        item, state, outcome = ended.task.item, ended.state, ended.reason
+        if state == "done":
+            outcome = str(self.scene(item))
+            try:
+                if not self.arguments.one:
+                    scenes.save_each(ended.task.job, self.scene(item), self.catalog)
+            except (ValueError, OSError, RuntimeError) as error:
+                state, outcome = "failed", f"import: {error}"
+        self.note(row_of(item, state, ended.seconds, ended.task.job, outcome))
+
+    def note(self, row: Row) -> None:
+        """Keep a row, and let the summary on disk say so."""
+        self.rows[row.capture] = row
+        if row.state != "done":
+            print(f"{row.capture}: {row.outcome}", file=sys.stderr, flush=True)
+        summary.write(self.ordered(), self.arguments.out)
+
+    def ordered(self) -> list[Row]:
+        """The rows in the order of the captures."""
+        return [self.rows[item.name] for item in self.items if item.name in self.rows]
+
+    def save_one(self) -> None:
+        """All that is done into one file."""
+        done = [item for item in self.items if (row := self.rows.get(item.name)) and row.state == "done"]
+        if not done:
+            return
+        try:
+            scenes.save_all([self.job(item) for item in done], self.scene(done[0]), self.catalog)
+        except (ValueError, OSError, RuntimeError) as error:
+            for item in done:
+                self.note(row_of(item, "failed", self.rows[item.name].seconds, self.job(item), f"import: {error}"))
+
+
 def main(argv: list[str]) -> int:
     """Run all captures; the exit status."""
     mount()
@@ -166,27 +193,30 @@ def main(argv: list[str]) -> int:
         return 2
     made = parser()
     arguments = made.parse_args(argv)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     try:
-        session = backend_session(arguments)
+        items = plan(arguments.captures, arguments.find, arguments.list)
+        if not items or arguments.workers < 1:
+            raise ValueError("expected at least one capture and one worker")
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        batch = Batch(arguments, items)
+        tasks = batch.tasks(made, argv)
+        workers = crew.Crew([backend_session(arguments) for _ in range(min(arguments.workers, max(len(tasks), 1)))])
     except ValueError as error:
         made.error(str(error))
-    rows: list[Row] = []
-    status = 0
+    interrupted = False
     try:
-        for capture, name in zip(arguments.captures, names_for(arguments.captures), strict=True):
-            rows.append(one(capture, name, arguments, session))
-            if rows[-1].state != "done":
-                status = 1
-                print(f"{name}: {rows[-1].outcome}", file=sys.stderr, flush=True)
+        for ended in workers.run(tasks):
+            batch.take(ended)
+        if arguments.one and tasks:
+            batch.save_one()
     except KeyboardInterrupt:
-        status = 130
-        session.cancel()
-        session.wait()
+        interrupted = True
     finally:
-        session.stop()
-    print(table(rows), flush=True)
-    return status
+        workers.stop()
+    print(table(batch.ordered()), flush=True)
+    if interrupted:
+        return 130
+    return 0 if all(row.state == "done" for row in batch.ordered()) else 1
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import sys
@@ -108,3 +109,146 @@ def test_bad_usage_is_two(batch, captures, tmp_path, monkeypatch, capsys):
             batch.main(arguments)
         assert ended.value.code == 2
     assert "TURNAROUND_PYTHON" in capsys.readouterr().err
+
+
+class TestPlan:
+    def test_captures_patterns_and_lists_each_once_with_names_of_their_own(self, batch, tmp_path):
+        for name in ("a/images", "b/images", "c"):
+            (tmp_path / "shoot" / name).mkdir(parents=True)
+        plain = tmp_path / "plain.txt"
+        plain.write_text("# a comment\n\nshoot/c\nshoot/a/images\n")
+        table = tmp_path / "table.csv"
+        table.write_text('capture,name,preset,point\nshoot/b/images,vase,quality,\nelse/c,,,"3,4"\n')
+        items = batch.plan([tmp_path / "shoot" / "c"], [f"{tmp_path}/shoot/*/images"], [plain, table])
+        assert [(i.capture.relative_to(tmp_path).as_posix(), i.name, i.flags) for i in items] == [
+            ("shoot/c", "c", []),
+            ("shoot/a/images", "a", []),
+            ("shoot/b/images", "b", []),
+            ("else/c", "c-2", ["--point", "3,4"]),
+        ]
+
+    @pytest.mark.parametrize(
+        ("patterns", "text", "said"),
+        [(["no/such/*"], "x", "matches nothing"), ([], "# only\n", "empty list"), ([], "capture,name\n,x\n", "row 2")],
+    )
+    def test_what_names_nothing_is_an_error(self, batch, tmp_path, patterns, text, said):
+        file = tmp_path / "list.txt"
+        file.write_text(text)
+        with pytest.raises(ValueError, match=said):
+            batch.plan([], patterns, [file])
+
+
+class TestSummary:
+    def test_the_page_names_pictures_relatively_and_escapes(self, batch, tmp_path):
+        job = tmp_path / "out" / "jobs" / "a & b"
+        (job / "07_export").mkdir(parents=True)
+        (job / "07_export" / "preview.png").write_bytes(b"x")
+        (job / "log.txt").touch()
+        scene = tmp_path / "out" / "a & b.blend"
+        rows = [
+            batch.Row("a & b", "done", 90, "5/6", str(scene), job, "/photos/a", {"mesh_psnr": 27.16}, ["<two> notes"]),
+            batch.Row("c", "failed", 3, outcome="cameras: no <match>"),
+        ]
+        batch.summary.write(rows, tmp_path / "out")
+        page = (tmp_path / "out" / "summary.html").read_text()
+        assert '<img src="jobs/a%20%26%20b/07_export/preview.png"' in page
+        assert 'href="a%20%26%20b.blend"' in page
+        assert "1 of 2 captures are done" in page
+        assert "no &lt;match&gt;" in page
+        assert "&lt;two&gt; notes" in page
+        assert "27.2" in page
+        with (tmp_path / "out" / "summary.csv").open(newline="") as file:
+            read = list(csv.DictReader(file))
+        assert [(r["name"], r["state"], r["mesh_psnr"], r["outcome"]) for r in read] == [
+            ("a & b", "done", "27.16", str(scene)),
+            ("c", "failed", "", "cameras: no <match>"),
+        ]
+
+
+@pytest.mark.bpy
+class TestRuns:
+    @pytest.fixture
+    def run(self, batch, job, fake_backend, tmp_path, monkeypatch):
+        """Run a batch with a backend that finishes what is not called bad; the sessions that it made."""
+        from turnaround.addon.session import Session
+
+        script, log = fake_backend("done"), tmp_path / "backend.log"
+        monkeypatch.setenv("FAKE_RESULT", str(job.folder))
+        made = []
+
+        def session(_arguments):
+            made.append(Session(Path(sys.executable), log, script))
+            return made[-1]
+
+        monkeypatch.setattr(batch, "backend_session", session)
+        return lambda *arguments: (batch.main([str(a) for a in arguments]), made)
+
+    def test_several_workers_finish_all_and_the_summary_has_every_row(self, run, captures, tmp_path):
+        out = tmp_path / "out"
+        status, made = run(*captures, "--workers", 2, "--out", out)
+        assert status == 1
+        assert len(made) == 2
+        with (out / "summary.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [(r["name"], r["state"], r["photos"]) for r in rows] == [
+            ("good duck", "done", "4/5"), ("bad duck", "failed", ""), ("good duck-2", "done", "4/5"),
+        ]  # fmt: skip
+        assert rows[0]["notes"] == "One photo has no camera."
+
+    def test_the_same_command_again_leaves_alone_what_is_done(self, run, batch, captures, tmp_path):
+        out = tmp_path / "out"
+        assert run(captures[0], "--out", out)[0] == 0
+        spec = batch.spec_of(
+            batch.Item(Path(captures[0]), "good duck"), self.plain(batch, out), out / "jobs" / "good duck"
+        )
+        self.record(out / "jobs" / "good duck", spec)
+        scene = out / "good duck.blend"
+        scene.touch()
+        written = scene.stat().st_mtime_ns
+        assert run(captures[0], "--out", out)[0] == 0
+        assert scene.stat().st_mtime_ns == written
+        assert run(captures[0], "--out", out, "--preset", "quality")[0] == 0
+        assert scene.stat().st_mtime_ns > written, "another job"
+
+    @staticmethod
+    def plain(batch, out):
+        return batch.parser().parse_args(["--out", str(out)])
+
+    @staticmethod
+    def record(job, spec):
+        """The fake result knows nothing of its spec."""
+        from turnaround.protocol import to_dict
+
+        record = json.loads((job / "result.json").read_text())
+        (job / "result.json").write_text(json.dumps(record | {"spec": to_dict(spec)}))
+
+    def test_all_in_one_file_stand_side_by_side_as_assets(self, run, captures, tmp_path):
+        import bpy
+
+        out = tmp_path / "out"
+        assert run(captures[0], captures[2], "--one", "shelf", "--assets", "--out", out)[0] == 0
+        assert [p.name for p in out.glob("*.blend")] == ["shelf.blend"]
+        bpy.ops.wm.open_mainfile(filepath=str(out / "shelf.blend"))
+        roots = [o for o in bpy.context.scene.objects if o.get("turnaround_kind") == "root"]
+        assert len(roots) == 2
+        assert (roots[0].location - roots[1].location).length >= 0.6, "the job's cube is 0.6 wide"
+        marked = [c for c in bpy.data.collections if c.asset_data]
+        assert len(marked) == 2
+        catalogs = (out / "blender_assets.cats.txt").read_text()
+        assert all(c.asset_data.catalog_id in catalogs for c in marked)
+        assert run(captures[0], "--assets", "--out", out)[0] == 0
+        assert (out / "blender_assets.cats.txt").read_text() == catalogs, "the same catalog"
+
+    def test_flags_of_a_list_hold_for_one_capture(self, run, batch, captures, tmp_path, monkeypatch):
+        listed = tmp_path / "list.csv"
+        listed.write_text(f"capture,preset\n{captures[0]},quality\n{captures[2]},\n")
+        seen = {}
+        original = batch.spec_of
+
+        def spec_of(item, arguments, job):
+            seen[item.name] = original(item, arguments, job)
+            return seen[item.name]
+
+        monkeypatch.setattr(batch, "spec_of", spec_of)
+        assert run("--list", listed, "--preset", "draft", "--out", tmp_path / "out")[0] == 0
+        assert {name: spec.preset for name, spec in seen.items()} == {"good duck": "quality", "good duck-2": "draft"}
