@@ -41,6 +41,7 @@ class Blender:
         self.root, self.folder, self.python, self.desktop = root, folder, python, desktop
         self.asked = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self.slowest: dict[str, list[float]] = {}
 
     def environment(self) -> dict[str, str]:
         """A home, a profile and a backend of its own; TURNAROUND_CHECK marks every process that descends from us."""
@@ -107,6 +108,8 @@ class Blender:
             except FileNotFoundError:
                 answer = {}
             if answer.get("id") == self.asked:
+                for name, taken in answer.get("slowest", {}).items():
+                    self.slowest[name] = max(self.slowest.get(name, [0.0, 0.0]), taken)
                 return answer
             time.sleep(0.03)
         return {}

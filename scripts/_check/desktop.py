@@ -52,6 +52,22 @@ class Desktop:
         self._tool("click", "--repeat", str(times), "--delay", "60", "1")
         time.sleep(0.3)
 
+    def drag(self, places: list[tuple[float, float]], held: str = "") -> None:
+        """Press the left button at the first place, move through the others and let go; ``held``: a key meanwhile."""
+        self.move(*places[0])
+        time.sleep(0.3)
+        if held:
+            self._tool("keydown", held)
+        self._tool("mousedown", "1")
+        for x, y in places[1:]:
+            time.sleep(0.2)
+            self._tool("mousemove", str(round(x)), str(round(y)))
+        time.sleep(0.3)
+        self._tool("mouseup", "1")
+        if held:
+            self._tool("keyup", held)
+        time.sleep(0.3)
+
     def write(self, text: str) -> None:
         """Type text."""
         self._tool("type", "--delay", "15", text)

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import bpy
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import stopwatch
+
 FOLDER = Path(os.environ["TURNAROUND_CHECK"])
 ASK, STATE = FOLDER / "ask.json", FOLDER / "state.json"
 PERIOD = 0.05
@@ -69,9 +72,14 @@ def addon_state() -> dict:
     """What the scene remembers, and how far the job is."""
     scene = bpy.context.window_manager.windows[0].scene
     settings = scene.turnaround
-    prompts = [{"frame": p.frame, "kind": p.kind, "area": list(p.area)} for p in settings.prompts]
-    found = {"capture": settings.capture, "job": settings.job, "prompts": prompts, "state": "", "stage": ""}
+    prompts = [
+        {"frame": p.frame, "kind": p.kind, "area": list(p.area), "is_object": p.is_object} for p in settings.prompts
+    ]
+    found: dict = {"capture": settings.capture, "job": settings.job, "prompts": prompts, "state": "", "stage": ""}
     runtime = next((m for name, m in sys.modules.items() if name.endswith("turnaround.addon.runtime")), None)
+    board = next((m.board for name, m in sys.modules.items() if name.endswith("turnaround.addon.mask_operators")), None)
+    if board is not None:
+        found["masks"] = len(board.shown)
     session = runtime.current() if runtime else None
     if session is not None:
         found["state"] = session.state.name
@@ -91,12 +99,14 @@ def scene_objects() -> dict:
 
 def tick() -> float:
     """Answer a new question."""
+    stopwatch.watch()
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
         asked = json.loads(ASK.read_text())
         if asked["id"] != answered["id"]:
             answered["id"] = asked["id"]
             state = {"id": asked["id"], "regions": regions(), "hovered": hovered(), "objects": scene_objects()}
             state["addon"] = addon_state()
+            state["slowest"] = stopwatch.slowest
             temporary = STATE.with_suffix(".tmp")
             temporary.write_text(json.dumps(state))
             temporary.replace(STATE)
