@@ -150,6 +150,7 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         self.area: Any = None
         self.press: Any = None
         self.problem = ""
+        self.label = 1
         self.answer: dict[str, Any] | None = None
         self.stroke: list[tuple[float, float]] = []
         mask_operators.follow(context)
@@ -182,6 +183,8 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
             return {"PASS_THROUGH"}
         if event.value == "PRESS" and region is not None:
             self.press = (event.mouse_x, event.mouse_y)
+            # As the drag began: fingers leave a key and a button in any order.
+            self.label = int(not (event.ctrl or event.alt))
             self.stroke = [self.press]
             return {"RUNNING_MODAL"}
         if event.value == "RELEASE" and self.press is not None:
@@ -274,8 +277,9 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         end = source_pixel(image, *region.view2d.region_to_view(event.mouse_x - region.x, event.mouse_y - region.y))
         if max(abs(event.mouse_x - x0), abs(event.mouse_y - y0)) < _DRAG_PIXELS:
             if start == clamped(image, start):
-                label = int(not (event.ctrl or event.alt))
-                ops.turnaround.add_point("EXEC_DEFAULT", True, frame=self.frame, x=start[0], y=start[1], label=label)
+                ops.turnaround.add_point(
+                    "EXEC_DEFAULT", True, frame=self.frame, x=start[0], y=start[1], label=self.label
+                )
         else:
             start, end = clamped(image, start), clamped(image, end)
             box = (min(start[0], end[0]), min(start[1], end[1]), max(start[0], end[0]), max(start[1], end[1]))
@@ -297,9 +301,9 @@ class TURNAROUND_OT_mark_object(bpy.types.Operator):  # noqa: N801
         radius = settings_of(context).brush
         (x0, _), (x1, _) = on_photo(0, 0), on_photo(radius, 0)
         path = thinned([clamped(image, on_photo(*place)) for place in places], abs(x1 - x0) / 4)
-        label = int(not (event.ctrl or event.alt))
+        radius = max(abs(x1 - x0), 0.5)
         ops.turnaround.add_point(
-            "EXEC_DEFAULT", True, frame=self.frame, path=json.dumps(path), radius=max(abs(x1 - x0), 0.5), label=label
+            "EXEC_DEFAULT", True, frame=self.frame, path=json.dumps(path), radius=radius, label=self.label
         )
         runtime.redraw()
 

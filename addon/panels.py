@@ -51,7 +51,8 @@ class TURNAROUND_UL_prompts(bpy.types.UIList):  # noqa: N801 - Blender's naming 
         if item.kind == "box":
             layout.label(text=f"{item.frame}  {x1 - x0} × {y1 - y0}", icon="SELECT_SET")
         else:
-            layout.label(text=f"{item.frame}  {x0}, {y0}", icon="ADD" if item.is_object else "REMOVE")
+            what = "stroke" if item.kind == "stroke" else f"{x0}, {y0}"
+            layout.label(text=f"{item.frame}  {what}", icon="ADD" if item.is_object else "REMOVE")
 
 
 class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
