@@ -9,6 +9,7 @@ A stage module defines, in this order:
 ``OUTPUTS``  files and folders it promises to leave in its own folder
 ``SPEC``     fields of ``protocol.JobSpec`` on which its result depends (paths count with the files below them)
 ``MODELS``   optional: kinds of learned models (``models/registry.py``) whose being installed changes its result
+``narrowed`` optional: ``narrowed(spec)`` is the job with only what matters of those fields, for the digest
 ``Options``  frozen, keyword-only dataclass whose fields are its rows of ``protocol.OPTIONS``
 ``run``      ``run(context) -> None``; writes into ``context.output`` alone
 """

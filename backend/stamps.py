@@ -95,6 +95,8 @@ def forget(workspace: Workspace, stage: str) -> None:
 
 def digest_of(stage: Stage, spec: JobSpec, options: dict[str, Any], inputs: dict[str, str]) -> str:
     """The digest under which a result of ``stage`` may be used again."""
+    if narrowed := getattr(stage, "narrowed", None):
+        spec = narrowed(spec)
     everything = {
         "stage": stage.NAME,
         "version": stage.VERSION,

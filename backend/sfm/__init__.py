@@ -3,7 +3,8 @@
 
 1. ``features``, ``preselect``, ``matching``: SIFT keypoints and their verified matches, by pycolmap.
 2. ``standing_still``: does the background move with the camera, or does the object turn in front of it?
-3. ``mapping``: incremental mapping, and the ladder of settings that is climbed when it registers too little.
+3. ``mapping``, ``final_adjustment``: incremental mapping, and a last adjustment; ``ladder``: what is tried when that
+   registers too little.
 4. ``triangulation``: sparse points for cameras that were given without.
 5. ``silhouettes``, ``hull``: what the masks say of where the object is.
 6. ``up``, ``ground``, ``object_box``, ``alignment``: the similarity into the upright, centred world of unit size.

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..lens import Scene
 from .estimate import Estimator
+from .final_adjustment import finished
 from .interrupt import interruptible
-from .mapping import Mapped, frames_of, refine_principal_point, scene_of
+from .mapping import Mapped, frames_of, scene_of
 
 FEWEST_OBSERVATIONS = 20
 """Points, each seen in three views or more, without which a camera is not believed."""
@@ -66,5 +67,5 @@ def best_of(models: list[Any], e: Estimator) -> Mapped:
     if not models:
         return Mapped(Scene(cameras=[]))
     ranked = sorted(models, key=lambda m: (-m.num_reg_images(), -m.num_points3D()))
-    best = refine_principal_point(ranked[0], e.mapper, e.voice.alive)
+    best = finished(ranked[0], e.settings.threads, e.voice.alive)
     return Mapped(scene_of(best, e.name_of_file), [frames_of(m, e.name_of_file) for m in ranked[1:]])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +13,8 @@ import numpy as np
 from ..camera_files.checks import lens_of_colmap
 from ..geometry import transform
 from ..lens import LensCamera, Scene
+from .final_adjustment import finished
 from .interrupt import interruptible
-
-_MANY = 15
-_WIDE = 0.85
-_MOST_OFFSET = 0.06
-_LEAST_GAIN = 100.0
-"""When the principal point is refined: least photos; longest mean of their unit view directions (about 60 degrees
-between the outermost); largest offset from the middle, in longer sides; least likelihood ratio."""
-
-
-_TOLERANCE = 1e-6
-"""Relative gain of a step at which the last adjustment ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,45 +67,13 @@ def run_mapper(
     if not models:
         return Mapped(Scene(cameras=[]))
     ranked = sorted(models.values(), key=lambda m: (-m.num_reg_images(), -m.num_points3D()))
-    best = refine_principal_point(ranked[0], settings, alive)
+    best = finished(ranked[0], settings.threads, alive)
     return Mapped(scene_of(best, name_of_file), [frames_of(m, name_of_file) for m in ranked[1:]])
 
 
 def frames_of(model: Any, name_of_file: dict[str, str]) -> set[str]:
     """Names of the frames that a ``pycolmap.Reconstruction`` places."""
     return {name_of_file[model.image(i).name] for i in model.reg_image_ids()}
-
-
-def refine_principal_point(model: Any, settings: MapperSettings, alive: Callable[[], None]) -> Any:
-    """``model`` after a last bundle adjustment that frees the principal point, or as it was.
-
-    Done only when all photos, and many, share a camera and look at the object from widely different sides: elsewhere
-    the principal point trades places with the rotations. A cropped photo or a decentred lens is off by per cents of its
-    width; a result further off, or one that fits better only by what two more unknowns gain by chance, is not believed
-    (a likelihood ratio test: on the temple ring it gives some 1900, on rendered photos without offset 2).
-    """
-    import pycolmap
-
-    images = [model.image(i) for i in model.reg_image_ids()]
-    views = np.array([i.cam_from_world().rotation.matrix()[2] for i in images])
-    if len({i.camera_id for i in images}) > 1 or len(images) < _MANY or np.linalg.norm(views.mean(axis=0)) > _WIDE:
-        return model
-    refined = copy.deepcopy(model)
-    options = pycolmap.BundleAdjustmentOptions()
-    options.refine_principal_point = True
-    options.print_summary = False
-    options.ceres.solver_options.num_threads = settings.threads
-    options.ceres.solver_options.function_tolerance = _TOLERANCE
-    interruptible(
-        lambda token: pycolmap.bundle_adjustment(refined, options, cancellation_token=token),
-        alive,
-    )
-    refined.update_point_3d_errors()
-    camera = refined.camera(images[0].camera_id)
-    offset = np.hypot(camera.principal_point_x - camera.width / 2, camera.principal_point_y - camera.height / 2)
-    ratio = model.compute_mean_reprojection_error() / max(refined.compute_mean_reprojection_error(), 1e-9)
-    gain = 2.0 * model.compute_num_observations() * 2.0 * np.log(ratio)
-    return refined if gain > _LEAST_GAIN and offset < _MOST_OFFSET * max(camera.width, camera.height) else model
 
 
 def _options(settings: MapperSettings) -> Any:

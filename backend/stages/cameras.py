@@ -30,7 +30,7 @@ from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
-VERSION = 3
+VERSION = 4
 INPUTS = ("frames", "masks")
 OUTPUTS = ("cameras.json", "images", "points.ply", "sparse", "capture_report.html")
 SPEC = ("cameras", "hold_out", "deterministic", "seed")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,19 @@ class Surveyed:
     thumbnail: np.ndarray | None = None
     code: str = ""
     problem: str = ""
+
+
+def narrowed(spec: JobSpec) -> JobSpec:
+    """``spec`` with what matters of its prompts: on photos only which have one, so that a click decodes none again.
+
+    In a video the key frames are chosen by what is marked.
+    """
+    capture = Path(spec.capture)
+    try:
+        folder = capture.is_dir() and sources.film_of(sources.list_capture(capture)) is None
+    except OSError:
+        folder = False
+    return replace(spec, prompts={name: [] for name in sorted(spec.prompts)}) if folder else spec
 
 
 def run(context: Context) -> None:

@@ -158,6 +158,20 @@ def test_photos_without_anything_in_common_are_an_error_with_a_way_out(box_scene
     assert "overlap" in error.value.hint
 
 
+def test_of_two_objects_mixed_the_larger_group_stays_and_the_rest_is_named(box_scene, tmp_path):
+    scene = box_scene.render([box_scene.camera_at(12 * i, 35, 3.2) for i in range(8)])
+    other = box_scene.render([box_scene.camera_at(12 * i, 35, 3.2) for i in range(5)], seed=1)
+    scene.photos |= {f"w{name[1:]}": photo for name, photo in other.photos.items()}
+    scene.write_frames(tmp_path, with_masks=False)
+    cameras, context = run(tmp_path)
+    assert [c.name for c in cameras.cameras] == [f"v{i:02d}" for i in range(8)]
+    assert {u["name"] for u in cameras.unregistered} == {f"w{i:02d}" for i in range(5)}
+    assert all("another part of the capture, of 5 frames" in u["reason"] for u in cameras.unregistered)
+    parts = next(w for w in context.facts.warnings if w["code"] == "cameras_parts")
+    assert "5 from w00 to w04" in parts["message"]
+    assert len(context.facts.details["ladder"]) == 1
+
+
 def test_one_picture_over_and_over_is_told_apart(box_scene, tmp_path):
     scene = box_scene.BoxScene()
     photo = box_scene.render([box_scene.camera_at(0, 30, 3.2)]).photos["v00"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from turnaround.backend import images
+from turnaround.backend import images, stamps
 from turnaround.backend.errors import JobCancelled, PipelineError
 from turnaround.backend.records import Frames
 from turnaround.backend.stage import Context
@@ -290,3 +290,21 @@ def test_real_captures_lose_no_frame(tmp_path, data, name, count):
 def test_a_phone_capture_loses_no_frame(tmp_path, data):
     _, record = run(data / "fox" / "images", tmp_path / "job")
     assert (len(record.frames), record.dropped) == (50, [])
+
+
+def test_another_click_on_the_same_photo_leaves_the_frames_of_photos_current(tmp_path, capture):
+    for seed in range(3):
+        save(capture, f"v{seed}.png", seed)
+
+    def digest(prompts):
+        spec = JobSpec(capture=str(capture), job=str(tmp_path / "job"), prompts=prompts)
+        return stamps.digest_of(frames, spec, {}, {})
+
+    here = digest({"v0.png": [{"type": "point", "xy": [3, 4]}]})
+    assert digest({"v0.png": [{"type": "point", "xy": [50, 60]}]}) == here
+    assert digest({"v1.png": [{"type": "point", "xy": [3, 4]}]}) != here
+    (capture / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0")
+    for path in capture.glob("*.png"):
+        path.unlink()
+    here = digest({"film.mp4#1": [{"type": "point", "xy": [3, 4]}]})
+    assert digest({"film.mp4#1": [{"type": "point", "xy": [50, 60]}]}) != here
