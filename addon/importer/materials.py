@@ -30,6 +30,14 @@ def captured_colours() -> bpy.types.Material:
     if found is not None:
         return found
     material, nodes = _new("captured_colours", "Turnaround Colours")
+    colour = _attribute(nodes, COLOUR)
+    _shown_or_lit(material, nodes, colour)
+    colour.location = (-220.0, 0.0)
+    return material
+
+
+def _shown_or_lit(material: bpy.types.Material, nodes: Any, colour: Any) -> None:
+    """Show the output *Color* of the node ``colour`` as emission, or as a rough surface where *Relight* is 1."""
     links = _links(material)
     output = nodes.new("ShaderNodeOutputMaterial")
     mix = nodes.new("ShaderNodeMixShader")
@@ -39,14 +47,35 @@ def captured_colours() -> bpy.types.Material:
     emission = nodes.new("ShaderNodeEmission")
     diffuse = nodes.new("ShaderNodeBsdfPrincipled")
     diffuse.inputs["Roughness"].default_value = 1.0
-    colour = _attribute(nodes, COLOUR)
     links.new(colour.outputs["Color"], emission.inputs["Color"])
     links.new(colour.outputs["Color"], diffuse.inputs["Base Color"])
     links.new(relight.outputs[0], mix.inputs["Fac" if "Fac" in mix.inputs else 0])
     links.new(emission.outputs[0], mix.inputs[1])
     links.new(diffuse.outputs[0], mix.inputs[2])
     links.new(mix.outputs[0], output.inputs["Surface"])
-    _arrange((colour, relight), (emission, diffuse), (mix,), (output,))
+    _arrange((relight,), (emission, diffuse), (mix,), (output,))
+
+
+def captured_texture(picture: bpy.types.Image, uv_map: str) -> bpy.types.Material:
+    """The same for a texture: ``picture`` by ``uv_map``, as emission, or as a diffuse surface where *Relight* is 1.
+
+    One material a picture.
+    """
+    mark = f"captured_texture {picture.name_full}"
+    found = _existing(mark)
+    if found is not None:
+        return found
+    material, nodes = _new(mark, "Turnaround Texture")
+    place = nodes.new("ShaderNodeUVMap")
+    place.uv_map = uv_map
+    image = nodes.new("ShaderNodeTexImage")
+    image.image = picture
+    # At a chart's edge the texture goes on outwards; what lies across the picture's edge is another chart.
+    image.extension = "EXTEND"
+    _links(material).new(place.outputs["UV"], image.inputs["Vector"])
+    _shown_or_lit(material, nodes, image)
+    place.location = (-440.0, 0.0)
+    image.location = (-220.0, 0.0)
     return material
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The surface: a triangle mesh with the capture's colours at its vertices.
+"""The surface: a triangle mesh with the capture's colours at its vertices and, where the job made one, its texture.
 
 Vertices (N, 3) float32 in the file's world; colours sRGB bytes, kept as such (``BYTE_COLOR``), so that nothing is
 rounded between the file and the render.
@@ -14,10 +14,13 @@ import bpy
 import numpy as np
 
 from . import ply
-from .materials import COLOUR, captured_colours
+from .materials import COLOUR, captured_colours, captured_texture
 from .placing import Place
+from .result import Result
 
 RGB = ("red", "green", "blue")
+UV_MAP = "Captured"
+"""Name of the UV map that the job's texture is for."""
 
 
 def import_mesh(path: Path, place: Place) -> bpy.types.Object:
@@ -30,18 +33,50 @@ def import_mesh(path: Path, place: Place) -> bpy.types.Object:
     if not isinstance(mesh, bpy.types.Mesh):
         raise ValueError(f"The object {item.name!r} stands for the mesh of this job but is no mesh; delete it first.")
     positions = ply.columns(vertices, ("x", "y", "z"))
+    uvs = texture_coordinates(place.result, triangles.size)
     if not is_new and same_triangles(mesh, len(positions), triangles):
         mesh.vertices.foreach_set("co", positions.ravel())
+        set_uvs(mesh, uvs)
         mesh.update()
     else:
         if not is_new:
             place.replaced += users_own(item, mesh)
-        fill(mesh, positions, triangles)
+        fill(mesh, positions, triangles, uvs)
     if ply.has(vertices, *RGB):
         set_byte_colours(mesh, ply.columns(vertices, RGB, np.uint8))
+    picture = load_picture(place.result) if len(uvs) else None
     if is_new:
-        mesh.materials.append(captured_colours())
+        mesh.materials.append(captured_texture(picture, UV_MAP) if picture else captured_colours())
     return item
+
+
+def texture_coordinates(result: Result, corners: int) -> np.ndarray:
+    """The job's texture coordinates (corners, 2) float32, v running up as in Blender; (0, 2) where it made none.
+
+    Raises ``ValueError`` where they are another mesh's.
+    """
+    if "mesh_uv" not in result.artefacts or "texture" not in result.artefacts:
+        return np.zeros((0, 2), np.float32)
+    path = result.path("mesh_uv")
+    try:
+        uvs = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read: {error}.") from error
+    if uvs.shape != (corners, 2) or uvs.dtype.kind != "f":
+        raise ValueError(f"expected ({corners}, 2) texture coordinates in {path}, got {uvs.shape} {uvs.dtype}")
+    return np.stack([uvs[:, 0], 1.0 - uvs[:, 1]], axis=1).astype(np.float32)
+
+
+def load_picture(result: Result) -> bpy.types.Image:
+    """The job's texture, read anew where an earlier import loaded it."""
+    path = str(result.path("texture"))
+    known = next((i for i in bpy.data.images if i.filepath == path and not i.library), None)
+    if known is not None:
+        known.reload()
+        return known
+    image = bpy.data.images.load(path)
+    image.name = f"{result.name} texture"
+    return image
 
 
 def same_triangles(mesh: bpy.types.Mesh, vertices: int, triangles: np.ndarray) -> bool:
@@ -55,15 +90,17 @@ def same_triangles(mesh: bpy.types.Mesh, vertices: int, triangles: np.ndarray) -
 
 def users_own(item: bpy.types.Object, mesh: bpy.types.Mesh) -> list[str]:
     """What a user made on this geometry that a new one cannot carry: UV maps, vertex groups and shape keys."""
-    lost = [f"UV map {layer.name}" for layer in mesh.uv_layers]
+    lost = [f"UV map {layer.name}" for layer in mesh.uv_layers if layer.name != UV_MAP]
     lost += [f"weights of {group.name}" for group in item.vertex_groups]
     if mesh.shape_keys is not None:
         lost.append("shape keys")
     return lost
 
 
-def fill(mesh: bpy.types.Mesh, positions: np.ndarray, triangles: np.ndarray) -> None:
-    """Replace the geometry of ``mesh`` by ``positions`` (N, 3) and ``triangles`` (M, 3); its materials stay."""
+def fill(mesh: bpy.types.Mesh, positions: np.ndarray, triangles: np.ndarray, uvs: np.ndarray | None = None) -> None:
+    """Replace the geometry of ``mesh`` by ``positions`` (N, 3), ``triangles`` (M, 3) and the texture coordinates of
+    their corners (3M, 2), where there are any; its materials stay.
+    """
     mesh.clear_geometry()
     mesh.vertices.add(len(positions))
     mesh.vertices.foreach_set("co", np.ascontiguousarray(positions, np.float32).ravel())
@@ -73,9 +110,19 @@ def fill(mesh: bpy.types.Mesh, positions: np.ndarray, triangles: np.ndarray) -> 
         mesh.polygons.add(len(triangles))
         mesh.polygons.foreach_set("loop_start", np.arange(0, triangles.size, 3, dtype=np.int32))
         mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
+    if uvs is not None:
+        set_uvs(mesh, uvs)
     mesh.update(calc_edges=True)
     # A repeated corner or triangle in the file would crash Blender's tools later.
     mesh.validate()
+
+
+def set_uvs(mesh: bpy.types.Mesh, uvs: np.ndarray) -> None:
+    """Store ``uvs`` (corners, 2) as the UV map ``UV_MAP`` of ``mesh``; nothing where there are none."""
+    if not len(uvs):
+        return
+    layer = mesh.uv_layers.get(UV_MAP) or mesh.uv_layers.new(name=UV_MAP, do_init=False)
+    layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
 
 
 def set_byte_colours(data: bpy.types.Mesh | bpy.types.PointCloud, colours: np.ndarray) -> None:

@@ -15,6 +15,8 @@ from ..naming import capture_name
 RESULT = "result.json"
 KINDS = ("mesh", "points", "splats", "cameras")
 """Kinds of artefact that stand in the scene; the others are for other programs."""
+DRESS = ("mesh_uv", "texture")
+"""Kinds that belong to the mesh."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def load_result(folder: Path) -> Result:
     artefacts: dict[str, Artefact] = {}
     for entry in record["artefacts"]:
         artefact = from_dict(Artefact, entry)
-        if artefact.kind in KINDS and artefact.kind not in artefacts:
+        if artefact.kind in (*KINDS, *DRESS) and artefact.kind not in artefacts:
             _check(artefact, folder)
             artefacts[artefact.kind] = artefact
-    if not artefacts:
+    if not set(artefacts) & set(KINDS):
         raise ValueError(f"{path} lists nothing that can stand in a scene ({', '.join(KINDS)}).")
     return Result(
         folder=folder,
@@ -79,7 +81,7 @@ def _check(artefact: Artefact, folder: Path) -> None:
         raise ValueError(f"The {artefact.kind} of {folder} would lie outside the job: {artefact.path}.")
     if not path.is_file():
         raise ValueError(f"The {artefact.kind} of {folder} is missing: {artefact.path}. Run the job again.")
-    if artefact.axes != "z_up":
+    if artefact.kind in KINDS and artefact.axes != "z_up":
         raise ValueError(f"The {artefact.kind} of {folder} is not in the scene's axes ({AXES['z_up']}).")
 
 
