@@ -24,7 +24,7 @@ COSTS: Mapping[str, tuple[float, float]] = {
     "cutouts": (1.0, 0.4),
     "hull": (15.0, 1.0),
     "splats": (5.0, 0.4),
-    "surface": (6.0, 0.1),
+    "surface": (12.0, 1.0),
     "texture": (12.0, 0.8),
     "export": (12.0, 1.2),
     "assumed_cameras": (1.0, 0.1),

@@ -7,32 +7,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from .cleaning import is_closed, used_only
 from .triangles import Mesh
 
-_AGGRESSIVENESS = (3.0, 7.0, 10.0)
-"""The library's, 0 to 10: low keeps silhouettes best, but may stop before the number wanted is reached."""
+_TIMID = 3.0
+"""The library's aggressiveness, 0 to 10: low keeps silhouettes and costs a little time."""
+
+_TRIES = ((_TIMID, 1.0), (_TIMID, 0.97), (1.0, 1.0), (_TIMID, 0.9), (1.0, 0.9))
+"""Aggressiveness and share of the wanted triangles, in turn, until a closed mesh has stayed closed."""
 
 
 def simplified(mesh: Mesh, triangles: int) -> Mesh:
     """``mesh`` with at most ``triangles`` triangles, colours taken over from the nearest vertex; as it is if it has no
-    more. Raises ``ValueError`` for fewer than four, which no closed surface has.
+    more. A closed mesh stays closed: where no try keeps it so, it is returned as it is, and the caller has to look.
+    Raises ``ValueError`` for fewer than four, which no closed surface has.
     """
     if triangles < 4:
         raise ValueError(f"expected at least 4 triangles, got {triangles}")
     if len(mesh.faces) <= triangles:
         return mesh
+    closed = is_closed(mesh.faces)
+    for aggressiveness, share in _TRIES:
+        reduced = _collapsed(mesh, max(4, int(triangles * share)), aggressiveness)
+        if not closed or (is_closed(reduced.faces) and len(reduced.faces) <= triangles):
+            break
+    else:
+        return mesh
+    if len(mesh.colours):
+        from scipy.spatial import cKDTree
+
+        reduced.colours = mesh.colours[cKDTree(mesh.vertices).query(reduced.vertices)[1]]
+    return reduced
+
+
+def _collapsed(mesh: Mesh, triangles: int, aggressiveness: float) -> Mesh:
+    """One run of the library, without colours."""
     import fast_simplification
-    from scipy.spatial import cKDTree
 
     # The library computes in 32 bits: a body about one unit large, around the origin, loses nothing.
     middle, size = mesh.vertices.mean(axis=0), float(np.ptp(mesh.vertices, axis=0).max())
     points = ((mesh.vertices - middle) / size).astype(np.float32)
-    for aggressiveness in _AGGRESSIVENESS:
-        vertices, faces = fast_simplification.simplify(points, mesh.faces, target_count=triangles, agg=aggressiveness)
-        if len(faces) <= triangles:
-            break
-    vertices = vertices.astype(np.float64) * size + middle
-    colours = mesh.colours
-    if len(colours):
-        colours = colours[cKDTree(mesh.vertices).query(vertices)[1]]
-    return Mesh(vertices, faces.astype(np.int32), colours)
+    vertices, faces = fast_simplification.simplify(points, mesh.faces, target_count=triangles, agg=aggressiveness)
+    return used_only(Mesh(vertices.astype(np.float64) * size + middle, faces.astype(np.int32)))

@@ -9,21 +9,19 @@ Hollows that no silhouette shows stay filled: that is what a visual hull is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ..images import read_grey
-from ..mesh import hull
-from ..mesh.colours import as_bytes, colours_from_photos, fill_unseen
-from ..mesh.silhouettes import reduced, signed_distance
-from ..mesh.triangles import Mesh, area, edge_length, vertex_normals, volume
-from ..records import Camera, Cameras, Masks
+from ..mesh import carving, hull
+from ..mesh.carving import Silhouette
+from ..mesh.painting import colour_vertices
+from ..mesh.triangles import Mesh, area, volume
+from ..records import Cameras
 from ..stage import Context
 from ..workspace import write_json
 
 NAME = "hull"
-VERSION = 1
+VERSION = 2
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
 SPEC: tuple[str, ...] = ()
@@ -43,9 +41,6 @@ _FIRST_DOUBT = 0.15
 _DISTRUST = 0.05
 """Share of the coarse hull that a mask must wrongly cut away for its weight to drop to a half."""
 
-_MOST_PIXELS = 150_000_000
-"""Pixels of signed distances held at once, 600 MB; more photos or larger ones are read more coarsely."""
-
 _LEAST_TRUST = 0.25
 """Share of the median weight below which a mask is left out of the second carving."""
 
@@ -62,16 +57,6 @@ class Options:
     close_base: bool = True  # cut at the ground when no camera looks from below
 
 
-@dataclass(frozen=True)
-class Silhouette:
-    """A camera with its mask's signed distances: full-size pixels, at ``factor`` times fewer of them a side."""
-
-    camera: Camera
-    distance: np.ndarray
-    factor: int
-    confidence: float
-
-
 def run(context: Context) -> None:
     """Write ``mesh.ply`` (world of ``cameras.json``, relative unit) and ``hull.json``."""
     options: Options = context.options
@@ -80,7 +65,7 @@ def run(context: Context) -> None:
     close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
     box, weights = _first_carving(context, cameras, used, close_base)
     grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / options.resolution)
-    views = _views(options, used, weights, options.doubt)
+    views = carving.views_of(used, weights, options.margin, options.doubt, options.least_seen)
     context.log.info("carving %s voxels of %.4f from %d masks", grid.shape, grid.step, len(used))
     field = hull.field_of(grid, views, lambda share: context.progress(0.3 + 0.3 * share, "Carving"))
     if close_base:
@@ -90,37 +75,24 @@ def run(context: Context) -> None:
         raise _empty(context)
     context.progress(0.6, "Building the mesh")
     mesh = hull.mesh_of(field, inside, grid)
-    seen = _colour(context, mesh, cameras)
+    seen = colour_vertices(
+        mesh, cameras, context.folder("cameras"), context.folder("masks_refined"),
+        lambda share: context.progress(0.65 + 0.33 * share, "Colouring the mesh"),
+    )  # fmt: skip
     mesh.save(context.output / "mesh.ply", "visual hull; sRGB vertex colours; z up, relative unit")
     context.facts.method = "visual-hull"
     context.facts.details = _facts(mesh, grid, seen, islands, close_base)
     context.facts.details["weights"] = {s.camera.name: round(float(w), 3) for s, w in zip(used, weights, strict=True)}
+    context.facts.details |= {"margin": options.margin, "doubt": options.doubt, "least_seen": options.least_seen}
     write_json(context.output / "hull.json", context.facts.details)
 
 
 def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
     """The cameras that have a mask with something in it."""
-    folder = context.folder("masks_refined")
-    named = Masks.load(folder).named()
-    step = float((cameras.box[1] - cameras.box[0]).max()) / context.options.resolution
-    pixels = sum(c.width * c.height for c in cameras.cameras)
-    coarsest = int(np.ceil(np.sqrt(pixels / _MOST_PIXELS)))
-    used, empty = [], []
-    for index, camera in enumerate(cameras.cameras):
-        context.progress(0.15 * index / len(cameras.cameras), "Reading the masks")
-        if camera.name not in named:
-            continue
-        mask = read_grey(folder / named[camera.name].image)
-        if mask.shape != (camera.height, camera.width):
-            raise ValueError(f"expected a mask of {camera.width} x {camera.height}, got {mask.shape[::-1]}")
-        if mask.max() < 128:
-            empty.append(camera.name)
-            continue
-        # About two pixels a voxel: finer ones would cost memory for nothing.
-        voxel = camera.K[0, 0] * step / max(float(np.linalg.norm(camera.centre)), step)
-        factor = max(int(np.clip(voxel // 2, 1, 8)), coarsest)
-        confidence = min(max(named[camera.name].confidence, 0.02), 1.0)
-        used.append(Silhouette(camera, reduced(signed_distance(mask), factor), factor, confidence))
+    used, empty = carving.read_silhouettes(
+        cameras, context.folder("masks_refined"), context.options.resolution,
+        lambda share: context.progress(0.15 * share, "Reading the masks"),
+    )  # fmt: skip
     if empty:
         context.warn("mask_empty", f"The masks of {', '.join(empty)} are empty and were left out of the carving.")
     if len(used) < 2:
@@ -130,14 +102,6 @@ def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
             "Mark the object on more photos.",
         )
     return used
-
-
-def _views(options: Options, used: list[Silhouette], weights: np.ndarray, doubt: float) -> hull.Views:
-    """The silhouettes as the carving kernel takes them."""
-    return hull.views_of(
-        [s.camera for s in used], [s.distance for s in used], [s.factor for s in used], weights,
-        options.margin, doubt, options.least_seen,
-    )  # fmt: skip
 
 
 def _first_carving(
@@ -155,7 +119,7 @@ def _first_carving(
     for attempt in range(3):
         context.progress(0.15 + 0.05 * attempt, "Finding the object")
         grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / _COARSE)
-        views = _views(options, used, confidences, _FIRST_DOUBT)
+        views = carving.views_of(used, confidences, options.margin, _FIRST_DOUBT, options.least_seen)
         field = hull.field_of(grid, views, lambda share: context.progress(0.2, "Finding the object"))
         if close_base:
             hull.cut_below_ground(field, grid)
@@ -199,34 +163,6 @@ def _agreement(inside: np.ndarray, grid: hull.Grid, used: list[Silhouette], marg
 def _trusted(weights: np.ndarray) -> np.ndarray:
     """Leave out the masks (weight 0) that are believed much less than most: near the rim they would still nibble."""
     return np.where(weights < _LEAST_TRUST * np.median(weights), 0.0, weights)
-
-
-def _colour(context: Context, mesh: Mesh, cameras: Cameras) -> np.ndarray:
-    """Colour the vertices in place from the photos that are not held out; returns which of them a photo saw."""
-    photos, masks = context.folder("cameras"), context.folder("masks_refined")
-    named = Masks.load(masks).named()
-    usable = [c for c in cameras.cameras if c.name in named]
-    kept = [c for c in usable if not c.held_out] or usable
-    done = iter(range(len(kept)))
-
-    def photo_of(camera: Camera) -> Path:
-        return photos / camera.image
-
-    def mask_of(camera: Camera) -> Path:
-        return masks / named[camera.name].image
-
-    colours, seen = colours_from_photos(
-        mesh.vertices,
-        vertex_normals(mesh.vertices, mesh.faces),
-        mesh,
-        kept,
-        photo_of,
-        mask_of,
-        2.0 * edge_length(mesh.vertices, mesh.faces),
-        lambda name: context.progress(0.65 + 0.33 * next(done) / len(kept), "Colouring the mesh"),
-    )
-    mesh.colours = as_bytes(fill_unseen(mesh.vertices, colours, seen))
-    return seen
 
 
 def _facts(mesh: Mesh, grid: hull.Grid, seen: np.ndarray, islands: int, close_base: bool) -> dict:

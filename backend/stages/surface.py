@@ -1,42 +1,187 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The object's surface: dense, and reduced to as many triangles as its use allows."""
+"""The object's surface: the visual hull pressed in to where the photos agree, closed, and reduced as its use allows.
+
+Photos are compared along the hull, the depths on which they agree fused within it (``backend/fusion/``). Where photos
+say nothing, as under the object or on a plain wall, the hull stays. Held-out photos are not looked at. Where no
+photos can be compared, or the result is no body any more, the hull itself is delivered, and the result says so.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..fusion.blocks import Blocks
+from ..fusion.photos import Photo, neighbours, read_photo
+from ..fusion.refine import NEIGHBOURS, ROUNDS, Refined, refine, scaled
+from ..mesh import carving
+from ..mesh.cleaning import folded_share, is_closed
+from ..mesh.painting import colour_vertices
 from ..mesh.simplify import simplified
 from ..mesh.triangles import Mesh, area, volume
+from ..records import Cameras, Masks
 from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 2
-INPUTS = ("hull",)
+VERSION = 3
+INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ()
+
+_HULL = "visual hull"
+_PHOTOS = "photo-consistency within the visual hull"
+
+_PIXEL = 0.8
+"""Voxels a pixel covers: photos finer than that are reduced."""
+
+_LEAST_VOLUME = 0.25
+"""Share of the hull's volume below which the photos have carved away what silhouettes say is there."""
+
+_LEAST_PHOTOS = 3
+
+_LEVELS = (4, 16)
+"""How many times fewer triangles the further levels of detail have."""
+
+_LEAST_LEVEL = 500
+"""Triangles below which a level of detail is of no use."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How many triangles the surface may have."""
+    """How the surface is found, and how many triangles it may have."""
 
+    method: str = "auto"  # auto: photos where they can be compared; hull: the silhouettes alone
     triangles: int = 50_000  # most triangles of the delivered mesh, 0: keep all
+    resolution: int = 176  # voxels along the object's longest side, 32 to 512
+    rounds: int = 2  # searches, each finer than the one before, 1 or 2
+    depth: float = 0.08  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
+    least_island: float = 0.01  # parts of less than this share of the largest's volume are removed, 0 to 1
+    levels: bool = True  # write levels of detail
 
 
 def run(context: Context) -> None:
-    """Write ``dense.ply``, ``mesh.ply`` (reduced; world of ``cameras.json``, relative unit) and ``surface.json``."""
-    context.progress(0.0, "Reducing the mesh")
-    dense = Mesh.load(context.folder("hull") / "mesh.ply")
-    mesh = simplified(dense, context.options.triangles) if context.options.triangles else dense
+    """Write ``dense.ply``, ``mesh.ply`` (reduced; world of ``cameras.json``, relative unit), ``lod_*.ply`` and
+    ``surface.json``.
+    """
+    hull = Mesh.load(context.folder("hull") / "mesh.ply")
+    cameras = Cameras.load(context.folder("cameras"))
+    context.facts.method = _HULL
+    dense, facts = hull, {}
+    if context.options.method != "hull":
+        refined = _refined(context, hull, cameras)
+        if refined is not None:
+            context.facts.method, dense = _PHOTOS, refined.mesh
+            facts = {"photos_heard": round(float((refined.heard > 0).mean()), 4), "islands_removed": refined.islands}
+            colour_vertices(
+                dense, cameras, context.folder("cameras"), context.folder("masks_refined"),
+                lambda share: context.progress(0.8 + 0.1 * share, "Colouring the mesh"),
+            )  # fmt: skip
+    context.progress(0.9, "Reducing the mesh")
+    mesh = _reduced(context, dense, context.options.triangles)
     dense.save(context.output / "dense.ply", "sRGB vertex colours; z up, relative unit")
     mesh.save(context.output / "mesh.ply", "sRGB vertex colours; z up, relative unit")
-    context.facts.method = "visual hull"
-    context.facts.details = {
+    if context.options.levels:
+        facts["levels"] = _write_levels(context, mesh)
+    context.facts.details = facts | _facts(mesh, dense)
+    write_json(context.output / "surface.json", context.facts.details)
+
+
+def _refined(context: Context, hull: Mesh, cameras: Cameras) -> Refined | None:
+    """The refined surface, or None after having said why the hull is delivered instead."""
+    diagonal = float(np.linalg.norm(np.ptp(hull.vertices, axis=0)))
+    step = float(np.ptp(hull.vertices, axis=0).max()) / context.options.resolution
+    photos = _photos(context, cameras, _PIXEL * step)
+    near = neighbours(photos, hull.vertices.mean(axis=0), NEIGHBOURS) if photos else []
+    if sum(len(n) >= 2 for n in near) < _LEAST_PHOTOS:
+        reason = f"only {sum(len(n) >= 2 for n in near)} photos have two others that look at the same side"
+        context.fallback(_HULL, _PHOTOS, reason, "Take photos in smaller steps around the object.")
+        return None
+    blocks = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
+    rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
+    refined = refine(
+        hull, blocks, photos, near, rounds, context.options.least_island,
+        lambda share, what: context.progress(0.15 + 0.65 * share, what),
+    )  # fmt: skip
+    left = volume(refined.mesh.vertices, refined.mesh.faces) / max(volume(hull.vertices, hull.faces), 1e-30)
+    if left < _LEAST_VOLUME or not is_closed(refined.mesh.faces):
+        reason = f"the photos agree on {100 * left:.0f} % of the hull's volume only"
+        context.fallback(_HULL, _PHOTOS, reason, "Check the cameras: photos that do not fit together cannot agree.")
+        return None
+    return refined
+
+
+def _photos(context: Context, cameras: Cameras, pixel: float) -> list[Photo]:
+    """The photos that have a camera and a mask with something in it and are not held out."""
+    folder = context.folder("masks_refined")
+    named = Masks.load(folder).named()
+    usable = [c for c in cameras.cameras if c.name in named]
+    kept = [c for c in usable if not c.held_out] or usable
+    photos = []
+    for index, camera in enumerate(kept):
+        context.progress(0.08 * index / len(kept), "Reading the photos")
+        photo = read_photo(camera, context.folder("cameras") / camera.image, folder / named[camera.name].image, pixel)
+        if photo is not None:
+            photos.append(photo)
+    return photos
+
+
+def _hull_blocks(context: Context, hull: Mesh, cameras: Cameras, step: float, depth: float) -> Blocks:
+    """The hull's field on blocks near its surface, carved as the hull was."""
+    carved = json.loads((context.folder("hull") / "hull.json").read_text(encoding="utf-8"))
+    used, _ = carving.read_silhouettes(
+        cameras, context.folder("masks_refined"), context.options.resolution,
+        lambda share: context.progress(0.08 + 0.05 * share, "Reading the masks"),
+    )  # fmt: skip
+    weights = np.array([carved["weights"].get(s.camera.name, 0.0) for s in used])
+    views = carving.views_of(used, weights, carved["margin"], carved["doubt"], carved["least_seen"])
+    box = np.stack([hull.vertices.min(axis=0) - step, hull.vertices.max(axis=0) + step])
+    context.progress(0.14, "Carving")
+    blocks = Blocks.around_hull(box, step, views, depth)
+    if carved["base_closed_at_ground"]:
+        np.minimum(blocks.values, blocks.heights(), out=blocks.values)
+    return blocks
+
+
+def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:
+    """``mesh`` with at most ``triangles``, 0 for all of them; says so when it could not be reduced and stay closed."""
+    reduced = simplified(mesh, triangles) if triangles else mesh
+    if triangles and len(reduced.faces) > triangles:
+        context.warn(
+            "surface_not_reduced",
+            f"The surface keeps its {len(reduced.faces)} triangles: with {triangles} it would not be closed.",
+            "Ask for more triangles.",
+        )
+    return reduced
+
+
+def _write_levels(context: Context, mesh: Mesh) -> list[int]:
+    """Write ``lod_1.ply``, ``lod_2.ply``, each coarser; returns how many triangles each has."""
+    counts = []
+    for level, divisor in enumerate(_LEVELS, start=1):
+        wanted = len(mesh.faces) // divisor
+        context.progress(0.93 + 0.03 * level, "Levels of detail")
+        if wanted < _LEAST_LEVEL:
+            break
+        reduced = simplified(mesh, wanted)
+        if len(reduced.faces) > wanted:
+            break
+        reduced.save(context.output / f"lod_{level}.ply", "sRGB vertex colours; z up, relative unit")
+        counts.append(len(reduced.faces))
+    return counts
+
+
+def _facts(mesh: Mesh, dense: Mesh) -> dict:
+    """What ``surface.json`` says of the shape, in the world's unit."""
+    closed = is_closed(mesh.faces)
+    return {
         "vertices": len(mesh.vertices),
         "triangles": len(mesh.faces),
         "triangles_dense": len(dense.faces),
         "volume": volume(mesh.vertices, mesh.faces),
         "area": area(mesh.vertices, mesh.faces),
+        "watertight": closed,
+        "folded_edges": folded_share(mesh) if closed else None,
     }
-    write_json(context.output / "surface.json", context.facts.details)
