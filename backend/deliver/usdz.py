@@ -101,16 +101,16 @@ def _define_material(stage: Any, path: str, pictures: dict[str, str], shape: Any
     from pxr import Sdf, UsdShade
 
     material = UsdShade.Material.Define(stage, path)
-    surface = UsdShade.Shader.Define(stage, f"{path}/surface")
+    surface = UsdShade.Shader.Define(stage, f"{path}/preview_surface")
     surface.CreateIdAttr("UsdPreviewSurface")
     material.CreateSurfaceOutput().ConnectToSource(surface.ConnectableAPI(), "surface")
-    reader = UsdShade.Shader.Define(stage, f"{path}/st")
+    reader = UsdShade.Shader.Define(stage, f"{path}/st_reader")
     reader.CreateIdAttr("UsdPrimvarReader_float2")
     reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("st")
     place = reader.CreateOutput("result", Sdf.ValueTypeNames.Float2)
 
     def texture(key: str, space: str, outputs: dict[str, tuple[str, Any]]) -> Any:
-        shader = UsdShade.Shader.Define(stage, f"{path}/{key}")
+        shader = UsdShade.Shader.Define(stage, f"{path}/{key}_texture")
         shader.CreateIdAttr("UsdUVTexture")
         shader.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(Sdf.AssetPath(pictures[key]))
         shader.CreateInput("sourceColorSpace", Sdf.ValueTypeNames.Token).Set(space)

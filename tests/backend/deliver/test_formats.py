@@ -141,6 +141,17 @@ def test_usd_validation_has_nothing_to_say(tmp_path, textured):
     assert len(shape.GetFaceVertexCountsAttr().Get()) == len(textured.faces)
     bound, _ = UsdShade.MaterialBindingAPI(shape.GetPrim()).ComputeBoundMaterial()
     assert bound.GetPath() == "/thing/material"
+    shader = bound.ComputeSurfaceSource()[0]
+    assert shader.GetIdAttr().Get() == "UsdPreviewSurface"
+    fed = {i.GetBaseName(): i.GetConnectedSources()[0][0] for i in shader.GetInputs()}
+    assert {k: (s.source.GetPath().name, s.sourceName) for k, s in fed.items()} == {
+        "diffuseColor": ("colour_texture", "rgb"),
+        "normal": ("normal_texture", "rgb"),
+        "occlusion": ("surface_texture", "r"),
+        "roughness": ("surface_texture", "g"),
+        "metallic": ("surface_texture", "b"),
+    }
+    assert all(UsdShade.Shader(s.source).GetIdAttr().Get() == "UsdUVTexture" for s in fed.values())
     with zipfile.ZipFile(tmp_path / "m.usdz") as package:
         assert package.namelist()[0] == "thing.usdc"
         for entry in package.infolist():
