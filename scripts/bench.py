@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print where time goes: ``bench.py job JOB``, ``kernels [--size WIDTH HEIGHT]``, ``rgba [--sizes 2 12 48]``,
-``splats``, ``cameras [NAME ...] [--growth]`` or ``gpu [--data DATA]``.
+``splats``, ``tsr``, ``cameras [NAME ...] [--growth]`` or ``gpu [--data DATA]``.
 
 Run it with the backend's Python. On a shared machine seconds say little: the ratios within one run do.
 """
@@ -100,6 +100,7 @@ def main() -> int:
     rgba.add_argument("--sizes", type=int, nargs="+", default=[2, 12, 48], choices=[2, 12, 48], metavar="MEGAPIXELS")
     rgba.add_argument("--cpu", action="store_true", help="CPU seconds in place of time, for a busy machine")
     kinds.add_parser("splats", help="splatting kernels and a whole training step")
+    kinds.add_parser("tsr", help="TripoSR at full size with random weights: seconds and memory of each step")
     gpu = kinds.add_parser("gpu", help="gsplat against our rasteriser, and training on CUDA")
     gpu.add_argument("--data", type=Path, help="folder of captures (TURNAROUND_DATA, or ../shared/data)")
     cameras = kinds.add_parser("cameras", help="our cameras against plain pycolmap, and how time grows with frames")
@@ -116,6 +117,10 @@ def main() -> int:
         compile_cache.use()  # before numba is imported: as a job runs, with threads that sleep while they wait
     if args.kind == "splats":
         splats_table()
+    elif args.kind == "tsr":
+        from _bench import tsr
+
+        print(tsr.report(tsr.run()))
     elif args.kind == "rgba":
         rgba_table(args.sizes, args.cpu)
     elif args.kind == "gpu":

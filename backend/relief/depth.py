@@ -24,6 +24,11 @@ def missing() -> str:
     return "" if importlib.util.find_spec("onnxruntime") else "the Python package onnxruntime is not installed"
 
 
+def _refusals(errors: Any) -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for files that are no networks it can run."""
+    return (errors.InvalidProtobuf, errors.InvalidArgument, errors.Fail, errors.InvalidGraph, errors.NoSuchFile)
+
+
 class Depth:
     """A depth network loaded from ``path``. Raises ``ValueError`` for a file that is none."""
 
@@ -36,7 +41,7 @@ class Depth:
         providers = [name for name in [*wanted, "CPUExecutionProvider"] if name in there]
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), providers=providers)
-        except (errors.InvalidProtobuf, errors.Fail, errors.InvalidGraph, errors.NoSuchFile) as error:
+        except _refusals(errors) as error:
             text = next(iter(str(error).splitlines()), "")
             raise ValueError(f"expected a depth network in {path.name}, got: {text[:200]}") from error
         shape = self._session.get_inputs()[0].shape

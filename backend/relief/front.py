@@ -15,6 +15,9 @@ from .inflate import Inflated
 _RIM = 0.008
 """Depth of the rim that is not believed, over the object's longer side."""
 
+_RIM_PX = 2.0
+"""The least that it is deep, pixels."""
+
 _TAILS = (2.0, 98.0)
 """Percentiles that are stretched over the thickness; what lies beyond is held."""
 
@@ -46,7 +49,7 @@ def _without_rim(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     rows, columns = np.nonzero(solid)
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
-    inner = depth > min(_RIM * extent, 0.5 * float(depth.max()))
+    inner = depth > min(max(_RIM * extent, _RIM_PX), 0.5 * float(depth.max()))
     _, labels = cv2.distanceTransformWithLabels(
         (~inner).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

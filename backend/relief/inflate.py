@@ -26,6 +26,9 @@ _REACH = 0.5
 _LEAST_PART = 2e-4
 """Share of the silhouette's area below which a part is a speck."""
 
+_THIN, _LONG = 1.5, 4.0
+"""Cells: what is thinner would be lost, unless it is as short as the tip of a corner."""
+
 _NEAREST = 0.05
 """Least distance, in cells, of the contour from a cell's centre: closer ones would swamp the equations."""
 
@@ -65,12 +68,25 @@ def inflate(mask: np.ndarray, side: int) -> Inflated:
     if not len(rows):
         raise ValueError("expected a mask with an object in it, got an empty one")
     low, high = np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()]) + 1
+    side = min(side, 2 * int((high - low).max()))  # finer cells would only show pixels
     step = float((high - low).max()) / side
     left, top = low - _MARGIN * step
     shape = tuple(int(np.ceil(n / step)) + 2 * _MARGIN for n in (high - low)[::-1])
     soft = Inflated(np.zeros(shape), left, top, step)
-    level = cv2.GaussianBlur(_padded(soft, mask), (0, 0), 0.7).astype(np.float64) - 0.5
+    level = cv2.GaussianBlur(_padded(soft, _thick_enough(mask, step)), (0, 0), 0.7).astype(np.float64)
+    level -= 0.5 * level.max()  # 0.5, but for what is no larger than the blur
     return Inflated(_solve(_without_specks(level), _REACH * side), left, top, step)
+
+
+def _thick_enough(mask: np.ndarray, step: float) -> np.ndarray:
+    """``mask`` (H, W) uint8 with long parts that are thinner than cells made as thick: legs would fall to pieces."""
+    width = 2 * int(np.ceil(_THIN * step / 2)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    thin = np.where(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc) > 127, 0, (mask > 127).astype(np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(thin.astype(np.uint8), connectivity=8)
+    long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _LONG * step
+    long[0] = False
+    return np.maximum(mask, 255 * cv2.dilate(long[labels].astype(np.uint8), disc))
 
 
 def _padded(grid: Inflated, mask: np.ndarray) -> np.ndarray:

@@ -132,8 +132,8 @@ def _delivered(context: Context, count: int) -> list[Artefact]:
 def _trains(context: Context) -> bool:
     """Whether to train; says so when torch is missing, and refuses to pretend when training was demanded."""
     method = context.options.method
-    if method == "untrained":
-        return False
+    if method == "untrained" or (context.spec.recipe == "single_picture" and not _drawn_views(context).is_dir()):
+        return False  # a relief has nothing to teach but itself
     if importlib.util.find_spec("torch") is not None:
         return True
     hint = "Install torch in the backend's environment (pip install torch)."
@@ -144,6 +144,11 @@ def _trains(context: Context) -> bool:
 
 
 def _trained(context: Context, start: Splats) -> Splats:
+def _drawn_views(context: Context) -> Path:
+    """Where a guessed shape keeps the views that it was drawn in."""
+    return context.folder("hull") / "views"
+
+
     """Train ``start`` on the job's photos."""
     from ..training.session import Plan, train
     from ..training.trainer import Schedule

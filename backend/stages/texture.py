@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,7 @@ def run(context: Context) -> None:
         )
     built = build(
         mesh, dense if len(dense.faces) > len(mesh.faces) else None, sources, context.options.size,
-        _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what),
+        _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what), _own_colours(context),
     )  # fmt: skip
     built.mesh.save(context.output)
     context.progress(0.92, "Scoring the texture", context.output / COLOUR)
@@ -59,6 +60,12 @@ def run(context: Context) -> None:
     context.facts.method = "photos, three bands"
     context.facts.details = _facts(built, sources)
     write_json(context.output / "texture.json", context.facts.details)
+
+
+def _own_colours(context: Context) -> bool:
+    """Whether the surface knows its colours where no photo looks (a guessed or mirrored back)."""
+    path = context.folder("surface") / "surface.json"
+    return path.exists() and bool(json.loads(path.read_text(encoding="utf-8")).get("own_colours"))
 
 
 def _sources(context: Context) -> list[Source]:
