@@ -13,13 +13,14 @@ from .triangles import Mesh
 _TIMID = 3.0
 """The library's aggressiveness, 0 to 10: low keeps silhouettes and costs a little time."""
 
-_TRIES = ((_TIMID, 1.0), (_TIMID, 0.97), (1.0, 1.0), (_TIMID, 0.9), (1.0, 0.9))
-"""Aggressiveness and share of the wanted triangles, in turn, until a closed mesh has stayed closed."""
+_TRIES = ((_TIMID, 1.0), (5.0, 1.0), (7.0, 1.0), (_TIMID, 0.95), (5.0, 0.95), (7.0, 0.9))
+"""Aggressiveness and share of the wanted triangles, in turn, until a mesh is small enough and a closed
+one has stayed closed: a timid run may stop before it is there."""
 
 
 def simplified(mesh: Mesh, triangles: int) -> Mesh:
     """``mesh`` with at most ``triangles`` triangles, colours taken over from the nearest vertex; as it is if it has no
-    more. A closed mesh stays closed: where no try keeps it so, it is returned as it is, and the caller has to look.
+    more. A closed mesh stays closed: where no try keeps it so, it comes back as it is, for the caller to see.
     Raises ``ValueError`` for fewer than four, which no closed surface has.
     """
     if triangles < 4:
@@ -29,7 +30,7 @@ def simplified(mesh: Mesh, triangles: int) -> Mesh:
     closed = is_closed(mesh.faces)
     for aggressiveness, share in _TRIES:
         reduced = _collapsed(mesh, max(4, int(triangles * share)), aggressiveness)
-        if not closed or (is_closed(reduced.faces) and len(reduced.faces) <= triangles):
+        if len(reduced.faces) <= triangles and (not closed or is_closed(reduced.faces)):
             break
     else:
         return mesh

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Closedness, islands, cavities, and a reduction that keeps a mesh closed."""
+
+import numpy as np
+import pytest
+from turnaround.backend.mesh.cleaning import folded_share, is_closed, parts_of, without_islands
+from turnaround.backend.mesh.simplify import simplified
+from turnaround.backend.mesh.triangles import Mesh, volume
+
+
+def joined(*meshes):
+    shifts = np.cumsum([0, *(len(m.vertices) for m in meshes)])
+    faces = np.concatenate([m.faces + s for m, s in zip(meshes, shifts[:-1], strict=True)])
+    return Mesh(np.concatenate([m.vertices for m in meshes]), faces.astype(np.int32))
+
+
+def test_closed_is_every_edge_twice_and_both_ways(synthetic):
+    ball = synthetic.sphere(steps=24)
+    assert is_closed(ball.faces)
+    assert not is_closed(ball.faces[1:])
+    assert not is_closed(np.concatenate([ball.faces, ball.faces[:1]]))
+    turned = ball.faces.copy()
+    turned[0] = turned[0, ::-1]
+    assert not is_closed(turned)
+    assert not is_closed(np.zeros((0, 3), np.int32))
+
+
+def test_islands_and_cavities_go(synthetic):
+    large, small = synthetic.sphere(1.0, steps=24), synthetic.sphere(0.1, (3, 0, 0), steps=24)
+    cavity = synthetic.sphere(0.4, steps=24)
+    cavity.faces = np.ascontiguousarray(cavity.faces[:, ::-1])
+    second = synthetic.sphere(0.8, (0, 4, 0), steps=24)
+    mesh = joined(large, small, cavity, second)
+    assert parts_of(mesh.faces).max() == 3
+    kept, gone = without_islands(mesh, 0.05)
+    assert gone == 2
+    assert is_closed(kept.faces)
+    assert volume(kept.vertices, kept.faces) == pytest.approx(
+        volume(large.vertices, large.faces) + volume(second.vertices, second.faces)
+    )
+    nothing, gone = without_islands(Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32)), 0.1)
+    assert len(nothing.faces) == gone == 0
+
+
+@pytest.mark.parametrize("triangles", [60, 500, 3000])
+def test_a_reduced_mesh_stays_closed(synthetic, triangles):
+    torus = synthetic.torus()
+    reduced = simplified(torus, triangles)
+    assert len(reduced.faces) <= triangles
+    assert is_closed(reduced.faces)
+    assert len(reduced.colours) == len(reduced.vertices)
+    assert folded_share(reduced) == 0
+    if triangles >= 500:
+        assert volume(reduced.vertices, reduced.faces) == pytest.approx(volume(torus.vertices, torus.faces), rel=0.02)
