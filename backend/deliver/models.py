@@ -13,10 +13,11 @@ from ..mesh.triangles import Mesh
 from .glb import write_glb
 from .obj import write_obj
 from .parcel import Parcel
+from .parting import parted
 from .pictures import pictures_of
 from .stl import on_flat_base, write_stl
 from .usdz import write_usdz
-from .welding import closed, is_closed, welded
+from .welding import closed, welded
 
 NAME = "object"
 TEXTURE, UVS = "texture.png", "mesh_uv.npy"
@@ -91,11 +92,6 @@ def _write_print(parcel: Parcel, surface: Mesh, warn: Warn) -> int:
             f"The surface has {holes} holes; for the STL each was closed by a plain fan.",
             "Look at the base and the hidden places of the model before printing it.",
         )
-    if not is_closed(whole.faces):
-        warn(
-            "stl_not_closed",
-            "At some edges of the surface more than two faces meet, so that the STL is not watertight.",
-            "Let the slicer repair it, or ask for more triangles.",
-        )
+    whole, _ = parted(whole)
     write_stl(parcel.path("model.stl"), on_flat_base(whole))
     return len(whole.faces)
