@@ -35,6 +35,8 @@ NAME = "splats"
 VERSION = 5
 OPACITY = 0.95
 """Of every Gaussian before training."""
+THICKNESS = 0.2
+"""Before training: standard deviation along the normal over that in the surface."""
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("splats.ply", "splats.json")
 SPEC: tuple[str, ...] = ("seed", "deterministic", "device")
@@ -52,10 +54,10 @@ class Options:
     band: float = 1.0  # px at the silhouette that teach nothing, 0 to 32
     degree: int = 3  # of the spherical harmonics, 0 to 3
     spread: float = 0.6  # standard deviation in the surface over the distance to the neighbours, 0.1 to 3
-    thickness: float = 0.2  # standard deviation along the normal over that in the surface, 0.01 to 1
     strategy: str = "mcmc"  # how Gaussians are placed while training: mcmc, classical
     outside: str = "empty"  # what masks say of their outside: empty, unknown
     poses: bool = False  # refine the cameras as well, for the splats alone
+    flatten: float = 0.0  # weight of the loss that turns Gaussians into the surface of their depths, 0 to 10
 
 
 def run(context: Context) -> None:
@@ -162,6 +164,7 @@ def _drawn_views(context: Context) -> Path:
         seed=context.spec.seed,
         strategy=options.strategy,
         poses=options.poses,
+        flatten=options.flatten,
         masked=context.has("hull"),
     )
     meaning = {"empty": "segment", "unknown": "ignore"}[options.outside]
@@ -174,7 +177,7 @@ def _placed(context: Context, mesh: Mesh, count: int) -> tuple[Splats, int]:
     options: Options = context.options
     context.progress(0.0, "Placing splats")
     points, normals, face, weights = spread(mesh, count, np.random.default_rng(context.spec.seed))
-    axes, scales = lay(points, normals, options.spread, options.thickness)
+    axes, scales = lay(points, normals, options.spread, THICKNESS)
     colours, seen = _colours(context, mesh, points, normals)
     # Where no photo looks, the mesh's own colours, which were filled in from around.
     of_mesh = np.einsum("nk,nkc->nc", weights, mesh.colours[mesh.faces[face]].astype(np.float64))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ...kernels.splatting import harmonics
+from ...kernels.splatting.normals import camera_by_normals, normals_in_camera_backward
 from ...kernels.splatting.render import Rendered, render_backward, render_coloured
 
 
@@ -34,8 +35,8 @@ class _Rasterise(torch.autograd.Function):
     ) -> Any:
         m, q, s, o, sh = (t.detach().numpy() for t in (means, quats, scales, opacities, coefficients))
         rendered, colours = render_coloured(
-            m, q, s, o, sh.reshape(len(m), -1, 3), call.degree, call.camera, call.K, call.width, call.height,
-            call.antialiased,
+            m, q, s, o, _by_coefficient(sh), call.degree, call.camera, call.K, call.width, call.height,
+            call.antialiased, call.geometry,
         )  # fmt: skip
         call.screen.drawn = rendered.drawn
         ctx.saved = (m, q, s, o, sh, colours, rendered, call)
@@ -47,18 +48,29 @@ class _Rasterise(torch.autograd.Function):
         v_image = np.ascontiguousarray(v[0].numpy())
         with_camera = ctx.needs_input_grad[5]
         g = render_backward(
-            rendered, v_image, m, q, s, o, colours, call.camera, call.K, call.antialiased, with_camera=with_camera
-        )
+            rendered, v_image, m, q, s, o, colours, call.camera, call.K, call.antialiased, with_camera=with_camera,
+            depth_feature=3 if call.geometry else None,
+        )  # fmt: skip
+        if call.geometry:
+            normals, v_normals = (np.ascontiguousarray(a[:, 4:]) for a in (colours, g.features))
+            normals_in_camera_backward(q, s, call.camera, normals, v_normals, g.quats)
+            g.camera[:, :3] += camera_by_normals(call.camera, normals, v_normals)
+            colours, g.features = (np.ascontiguousarray(a[:, :3]) for a in (colours, g.features))
         v_sh = np.zeros_like(sh)
         by_place = g.means.copy() if with_camera else None
         harmonics.colours_backward(
-            m, sh.reshape(len(m), -1, 3), call.eye, call.degree, rendered.extents,
-            colours, g.features, v_sh.reshape(len(m), -1, 3), g.means,
+            m, _by_coefficient(sh), call.eye, call.degree, rendered.extents,
+            colours, g.features, _by_coefficient(v_sh), g.means,
         )  # fmt: skip
         call.screen.means2d_gradient = g.means2d
         gradients = (g.means, g.quats, g.scales, g.opacities, v_sh)
         v_camera = _camera_gradient(g.camera, call.camera, (by_place - g.means).sum(0)) if with_camera else None
         return (*(torch.from_numpy(x) for x in gradients), v_camera, None)
+
+
+def _by_coefficient(harmonics: np.ndarray) -> np.ndarray:
+    """(N, K * 3) as (N, K, 3), N 0 included."""
+    return harmonics.reshape(len(harmonics), harmonics.shape[1] // 3, 3)
 
 
 def _camera_gradient(v_upper: np.ndarray, camera: np.ndarray, v_eye: np.ndarray) -> torch.Tensor:
@@ -85,6 +97,7 @@ class _Call:
     height: int
     degree: int
     antialiased: bool
+    geometry: bool
     screen: Screen
 
 
@@ -100,15 +113,17 @@ def rasterise(
     height: int,
     degree: int,
     antialiased: bool = False,
+    geometry: bool = False,
 ) -> tuple[torch.Tensor, Screen]:
     """Image (H, W, 4) of colour over nothing and alpha, and where Gaussians fell; ``coefficients`` (N, K * 3).
 
-    ``cam_from_world`` (4, 4) float32 may ask for its gradient too.
+    ``cam_from_world`` (4, 4) float32 may ask for its gradient too. With ``geometry`` the image is (H, W, 8): colour,
+    depth and normal in the camera's axes, each summed by weight (not divided by alpha), and alpha.
     """
     camera = np.ascontiguousarray(cam_from_world.detach().numpy(), np.float32)
     eye = (-camera[:3, :3].T @ camera[:3, 3]).astype(np.float32)
     screen = Screen(np.zeros(0, bool))
-    call = _Call(camera, np.ascontiguousarray(K, np.float32), eye, width, height, degree, antialiased, screen)
+    call = _Call(camera, np.ascontiguousarray(K, np.float32), eye, width, height, degree, antialiased, geometry, screen)
     return _Rasterise.apply(means, quats, scales, opacities, coefficients, cam_from_world, call), screen
 
 

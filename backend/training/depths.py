@@ -72,8 +72,8 @@ def _look(
     width: int,
     height: int,
 ) -> Geometry:
-    shape = tuple(np.ascontiguousarray(a, np.float32) for a in (means, quats, scales, opacities))
+    m, q, s, o = (np.ascontiguousarray(a, np.float32) for a in (means, quats, scales, opacities))
     pose, K = np.ascontiguousarray(cam_from_world, np.float32), np.ascontiguousarray(K, np.float32)
     nothing = np.zeros((len(means), 0), np.float32)
-    seen = render(*shape, nothing, pose, K, width, height)
-    return geometry(seen, *shape[:3], pose)
+    seen = render(m, q, s, o, nothing, pose, K, width, height)
+    return geometry(seen, m, q, s, pose)

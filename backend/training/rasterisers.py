@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from . import cpu
+from .mcmc import rotations
 from .model import Model
 
 
@@ -24,9 +25,18 @@ class Rasteriser(Protocol):
     device: str
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
+        self,
+        leaves: dict[str, torch.Tensor],
+        camera: torch.Tensor,
+        K: np.ndarray,
+        size: tuple[int, int],
+        degree: int,
+        geometry: bool = False,
     ) -> tuple[torch.Tensor, Any]:
-        """``leaves`` as ``Model.values``, with gradients; ``camera`` (4, 4) on the device; ``size`` (width, height)."""
+        """``leaves`` as ``Model.values``, with gradients; ``camera`` (4, 4) on the device; ``size`` (width, height).
+
+        With ``geometry`` the image is (H, W, 8), as ``cpu.rasterise`` says.
+        """
 
     def drawn(self, info: Any) -> np.ndarray:
         """Which Gaussians (N,) bool took part, from the second value of ``draw``."""
@@ -42,7 +52,13 @@ class Numba:
     device = "cpu"
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
+        self,
+        leaves: dict[str, torch.Tensor],
+        camera: torch.Tensor,
+        K: np.ndarray,
+        size: tuple[int, int],
+        degree: int,
+        geometry: bool = False,
     ) -> tuple[torch.Tensor, Any]:
         """See ``Rasteriser``."""
         return cpu.rasterise(
@@ -55,6 +71,7 @@ class Numba:
             K,
             *size,
             degree,
+            geometry=geometry,
         )
 
     def drawn(self, info: Any) -> np.ndarray:
@@ -73,25 +90,28 @@ class Gsplat:
     device = "cuda"
 
     def draw(
-        self, leaves: dict[str, torch.Tensor], camera: torch.Tensor, K: np.ndarray, size: tuple[int, int], degree: int
+        self,
+        leaves: dict[str, torch.Tensor],
+        camera: torch.Tensor,
+        K: np.ndarray,
+        size: tuple[int, int],
+        degree: int,
+        geometry: bool = False,
     ) -> tuple[torch.Tensor, Any]:
         """See ``Rasteriser``."""
         from gsplat import rasterization
 
-        colour, alpha, info = rasterization(
-            leaves["means"],
-            leaves["quats"],
-            torch.exp(leaves["log_scales"]),
-            torch.sigmoid(leaves["logit_opacities"][:, 0]),
-            leaves["harmonics"].reshape(len(leaves["means"]), -1, 3),
-            camera[None],
-            torch.tensor(K, dtype=torch.float32, device="cuda")[None],
-            *size,
-            sh_degree=degree,
-            packed=False,
-        )
+        scales = torch.exp(leaves["log_scales"])
+        shapes = (leaves["means"], leaves["quats"], scales, torch.sigmoid(leaves["logit_opacities"][:, 0]))
+        harmonics = leaves["harmonics"].reshape(len(scales), -1, 3)
+        lens = (camera[None], torch.tensor(K, dtype=torch.float32, device="cuda")[None], *size)
+        colour, alpha, info = rasterization(*shapes, harmonics, *lens, sh_degree=degree, packed=False)
         info["means2d"].retain_grad()
-        return torch.cat([colour[0], alpha[0]], 2), info
+        if not geometry:
+            return torch.cat([colour[0], alpha[0]], 2), info
+        told = depths_and_normals(leaves["means"], leaves["quats"], scales, camera)
+        seen, _, _ = rasterization(*shapes, told, *lens, packed=False)
+        return torch.cat([colour[0], seen[0], alpha[0]], 2), info
 
     def drawn(self, info: Any) -> np.ndarray:
         """See ``Rasteriser``."""
@@ -100,6 +120,18 @@ class Gsplat:
     def screen_gradient(self, info: Any) -> torch.Tensor:
         """See ``Rasteriser``."""
         return info["means2d"].grad[0]
+
+
+def depths_and_normals(
+    means: torch.Tensor, quats: torch.Tensor, scales: torch.Tensor, camera: torch.Tensor
+) -> torch.Tensor:
+    """Depth and normal (N, 4) of Gaussians in the camera's axes: the twin of ``kernels.splatting.normals`` in torch."""
+    in_camera = means @ camera[:3, :3].T + camera[:3, 3]
+    thinnest = scales.detach().argmin(1)
+    axes = rotations(quats)[torch.arange(len(means), device=means.device), :, thinnest]
+    normals = axes @ camera[:3, :3].T
+    away = (normals * in_camera).sum(1, keepdim=True).detach() > 0
+    return torch.cat([in_camera[:, 2:], torch.where(away, -normals, normals)], 1)
 
 
 def why_not_gsplat() -> str:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from . import classical
+from .flatness import depth_normal_loss
 from .loss import photometric_loss
 from .mcmc import Mcmc, grow, relocate, shake
 from .model import Model
@@ -37,6 +38,7 @@ class Schedule:
     """Options of a training. Fractions are of the whole; ``minutes`` 0: no limit. Defaults: measured on objects.
 
     ``masked``: where a mask says so there is nothing; False for a full scene. ``poses``: refine the cameras as well.
+    ``flatten``: weight of depth-normal consistency (``flatness.py``), from the fraction ``flatten_from`` on.
     ``opacity_weight``, ``scale_weight``, ``refine_until`` are the strategy ``mcmc``'s.
     """
 
@@ -57,6 +59,8 @@ class Schedule:
     masked: bool = True
     strategy: str = "mcmc"
     poses: bool = False
+    flatten: float = 0.0
+    flatten_from: float = 0.25
     score_seconds: float = 20.0
 
     def __post_init__(self) -> None:
@@ -164,7 +168,9 @@ class Trainer:
         device = state.model.device
         leaves = leaves_of(state.model)
         twist = torch.tensor(state.poses[view.index], device=device, requires_grad=schedule.poses)
-        image, info = self.rasteriser.draw(leaves, self.camera_of(view, twist), view.K, view.size, self.degree)
+        flat = schedule.flatten > 0 and fraction >= schedule.flatten_from
+        camera = self.camera_of(view, twist)
+        image, info = self.rasteriser.draw(leaves, camera, view.K, view.size, self.degree, flat)
         exposure = torch.tensor(state.exposures[view.index], device=device, requires_grad=schedule.exposure)
         loss = self._loss(image, exposure, view)
         if schedule.strategy == "mcmc":
@@ -204,12 +210,16 @@ class Trainer:
         schedule, device = self.schedule, image.device
         random = np.random.default_rng((schedule.seed, self.state.step))
         background = random.uniform(0, 1, 3) if schedule.masked else np.zeros(3)
-        weight = view.weight / max(float(view.weight.sum()), 1.0)
-        return photometric_loss(
+        weight = torch.from_numpy(view.weight / max(float(view.weight.sum()), 1.0)).to(device)
+        uneven: torch.Tensor | float = 0.0
+        if image.shape[2] > 4:
+            uneven = schedule.flatten * depth_normal_loss(image, view.K, weight)
+            image = torch.cat([image[..., :3], image[..., 7:]], 2)
+        return uneven + photometric_loss(
             image,
             exposure,
             torch.from_numpy(view.photo).to(device),
-            torch.from_numpy(weight).to(device),
+            weight,
             torch.tensor(background, dtype=torch.float32, device=device),
             schedule.ssim_share,
             schedule.alpha_share if schedule.masked else 0.0,

@@ -21,6 +21,7 @@ from ...kernels.splatting import (
     blending_backward,
     depth,
     harmonics,
+    normals,
     photometric,
     projection,
     projection_backward,
@@ -39,7 +40,8 @@ KERNELS = (
     neighbours.search, projection.project, harmonics.colours, tiles.depth_order, tiles.count_pairs,
     tiles.write_pairs, blending.blend, photometric.lay_over, ssim.ssim, photometric.gradient,
     blending_backward.blend_backward, blending_backward.gather, projection_backward.project_backward,
-    harmonics.colours_backward, adam.adam, depth.normals_in_camera, depth.median_depth,
+    harmonics.colours_backward, adam.adam, normals.normals_in_camera,
+    normals.normals_in_camera_backward, depth.median_depth,
 )  # fmt: skip
 """What is compiled, each with all that it calls."""
 

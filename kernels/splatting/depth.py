@@ -16,7 +16,7 @@ from numba import prange
 from .._jit import parallel, serial
 from . import TILE_HEIGHT, TILE_PIXELS, TILE_WIDTH
 from .blending import CHECK_EVERY, blend, is_finished, reached, weigh
-from .projection import rotation_from_quat
+from .normals import normals_in_camera
 from .render import Rendered
 
 _HALF = np.float32(0.5)
@@ -51,27 +51,6 @@ def geometry(rendered: Rendered, means: np.ndarray, quats: np.ndarray, scales: n
     expected = image[..., 0] / np.where(alpha > 0, alpha, np.inf)
     length = np.linalg.norm(image[..., 1:4], axis=2)
     return Geometry(expected, median, image[..., 1:4] / np.where(length > 0, length, np.inf)[..., None], alpha)
-
-
-@parallel
-def normals_in_camera(means, quats, scales, cam_from_world, normals):
-    """Write ``normals`` (N, 3): each Gaussian's thinnest axis, in the camera's axes, turned towards the camera."""
-    w, t = cam_from_world[:3, :3].copy(), cam_from_world[:3, 3].copy()
-    for i in prange(means.shape[0]):
-        axis = 0
-        for k in (1, 2):
-            if scales[i, k] < scales[i, axis]:
-                axis = k
-        r = rotation_from_quat(quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3])
-        x, y, z = (r[0], r[3], r[6]) if axis == 0 else ((r[1], r[4], r[7]) if axis == 1 else (r[2], r[5], r[8]))
-        towards = _ZERO
-        for row in range(3):
-            normals[i, row] = w[row, 0] * x + w[row, 1] * y + w[row, 2] * z
-            place = w[row, 0] * means[i, 0] + w[row, 1] * means[i, 1] + w[row, 2] * means[i, 2] + t[row]
-            towards += normals[i, row] * place
-        if towards > 0.0:
-            for row in range(3):
-                normals[i, row] = -normals[i, row]
 
 
 @serial

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plain numpy twins of ``depth.median_depth`` and ``depth.normals_in_camera``, in float64."""
+"""Plain numpy twins of ``depth.median_depth`` and ``normals.normals_in_camera``, in float64."""
 
 from __future__ import annotations
 

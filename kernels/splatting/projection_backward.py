@@ -18,7 +18,7 @@ from .projection import clamped_slope, covariance, covariance_in_camera, rotatio
 
 
 @serial
-def _quat_gradient(quat, v_r, out):
+def quat_gradient(quat, v_r, out):
     """``out`` (4,) += gradient with respect to an unnormalised quaternion, given ``v_r`` (3, 3) of its rotation."""
     length = math.sqrt(quat[0] ** 2 + quat[1] ** 2 + quat[2] ** 2 + quat[3] ** 2)
     if length == 0.0:
@@ -66,7 +66,7 @@ def _shape_gradient(quat, scale, v_sigma, v_quat, v_scale):
             )
             v_scale[col] += r[row, col] * v_m
             v_r[row, col] = scale[col] * v_m
-    _quat_gradient(quat, v_r, v_quat)
+    quat_gradient(quat, v_r, v_quat)
 
 
 @serial

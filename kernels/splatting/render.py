@@ -13,6 +13,7 @@ import numpy as np
 from . import TILE_HEIGHT, TILE_WIDTH, harmonics
 from .blending import blend
 from .blending_backward import SCREEN, blend_backward, gather
+from .normals import normals_in_camera
 from .projection import project
 from .projection_backward import project_backward
 from .tiles import CHUNKS, count_pairs, depth_order, write_pairs
@@ -98,8 +99,12 @@ def render_coloured(
     width: int,
     height: int,
     antialiased: bool = False,
+    geometry: bool = False,
 ) -> tuple[Rendered, np.ndarray]:
-    """Render Gaussians coloured by harmonics (N, B, 3) up to ``degree``: the picture, and the colours (N, 3) seen."""
+    """Render Gaussians coloured by harmonics (N, B, 3) up to ``degree``: the picture, and the colours (N, 3) seen.
+
+    With ``geometry`` depth and normal (``normals.normals_in_camera``) are blended as well: features (N, 7).
+    """
     n = len(means)
     eye = -cam_from_world[:3, :3].T @ cam_from_world[:3, 3]
     means2d, depths, conics, extents, compensations = _zeros(n, 2), _zeros(n), _zeros(n, 3), _zeros(n, 2), _zeros(n)
@@ -109,6 +114,11 @@ def render_coloured(
     )  # fmt: skip
     colours = _zeros(n, 3)
     harmonics.colours(means, coefficients, eye.astype(np.float32), degree, extents, colours)
+    if geometry:
+        features = _zeros(n, 7)
+        features[:, :3], features[:, 3] = colours, depths
+        normals_in_camera(means, quats, scales, cam_from_world, features[:, 4:])
+        colours = features
     seen = composite(means2d, depths, conics, extents, compensations, opacities, colours, width, height)
     return seen, colours
 
@@ -172,10 +182,13 @@ def render_backward(
     cam_from_world: np.ndarray,
     K: np.ndarray,
     antialiased: bool = False,
-    v_depths: np.ndarray | None = None,
+    depth_feature: int | None = None,
     with_camera: bool = False,
 ) -> Gradients:
-    """Gradients of the inputs of ``render``, given ``v_image`` (H, W, D + 1) and, optionally, ``v_depths`` (N,)."""
+    """Gradients of the inputs of ``render``, given ``v_image`` (H, W, D + 1).
+
+    ``depth_feature``: which of the features is the Gaussians' own depth, and moves with them.
+    """
     n, r = len(means), rendered
     height, width = r.image.shape[:2]
     pair_gradients = _zeros(len(r.ids), SCREEN + features.shape[1])
@@ -185,12 +198,13 @@ def render_backward(
     )  # fmt: skip
     v_means2d, v_conics, v_drawn, v_features = _zeros(n, 2), _zeros(n, 3), _zeros(n), _zeros(*features.shape)
     gather(r.slots, pair_gradients, v_means2d, v_conics, v_drawn, v_features)
+    v_depths = _zeros(n) if depth_feature is None else np.ascontiguousarray(v_features[:, depth_feature])
     v_means, v_quats, v_scales, v_opacities = _zeros(n, 3), _zeros(n, 4), _zeros(n, 3), _zeros(n)
     v_camera = _zeros(CAMERA_PARTS if with_camera else 0, 3, 4)
     project_backward(
         means, quats, scales, opacities, cam_from_world, K, width, height, antialiased,
         r.conics, r.extents, r.compensations,
-        v_means2d, _zeros(n) if v_depths is None else v_depths, v_conics, v_drawn,
+        v_means2d, v_depths, v_conics, v_drawn,
         v_means, v_quats, v_scales, v_opacities, v_camera,
     )  # fmt: skip
     return Gradients(v_means, v_quats, v_scales, v_opacities, v_features, v_means2d, v_camera.sum(0))

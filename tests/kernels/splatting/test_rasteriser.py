@@ -58,6 +58,18 @@ def test_threads_do_not_change_the_result():
         assert np.array_equal(one, many)
 
 
+def torch_rotation(torch, quat):
+    """Float64 torch twin of ``rotation_from_quat``: (3, 3)."""
+    qw, qx, qy, qz = quat / quat.norm()
+    return torch.stack(
+        [
+            torch.stack([1 - 2 * (qy * qy + qz * qz), 2 * (qx * qy - qw * qz), 2 * (qx * qz + qw * qy)]),
+            torch.stack([2 * (qx * qy + qw * qz), 1 - 2 * (qx * qx + qz * qz), 2 * (qy * qz - qw * qx)]),
+            torch.stack([2 * (qx * qz - qw * qy), 2 * (qy * qz + qw * qx), 1 - 2 * (qx * qx + qy * qy)]),
+        ]
+    )
+
+
 def torch_render(torch, means, quats, scales, opacities, features, camera, K, antialiased):
     """Float64 torch twin of ``render``; thresholds as constants of the forward values."""
     w, t = camera[:3, :3], camera[:3, 3]
@@ -68,7 +80,7 @@ def torch_render(torch, means, quats, scales, opacities, features, camera, K, an
     x, y = torch.tensor(x), torch.tensor(y)
     transmittance = torch.ones((HEIGHT, WIDTH), dtype=torch.float64)
     running = torch.ones((HEIGHT, WIDTH), dtype=torch.bool)
-    image = torch.zeros((HEIGHT, WIDTH, 4), dtype=torch.float64)
+    image = torch.zeros((HEIGHT, WIDTH, features.shape[1] + 1), dtype=torch.float64)
     for i in order:
         px, py, z = p[i]
         if not z > 0.01:
@@ -77,14 +89,7 @@ def torch_render(torch, means, quats, scales, opacities, features, camera, K, an
         sy = torch.clamp(py / z, -(cy + 0.15 * HEIGHT) / fy, (HEIGHT - cy + 0.15 * HEIGHT) / fy)
         zero = torch.zeros((), dtype=torch.float64)
         jacobian = torch.stack([torch.stack([fx / z, zero, -fx * sx / z]), torch.stack([zero, fy / z, -fy * sy / z])])
-        qw, qx, qy, qz = quats[i] / quats[i].norm()
-        r = torch.stack(
-            [
-                torch.stack([1 - 2 * (qy * qy + qz * qz), 2 * (qx * qy - qw * qz), 2 * (qx * qz + qw * qy)]),
-                torch.stack([2 * (qx * qy + qw * qz), 1 - 2 * (qx * qx + qz * qz), 2 * (qy * qz - qw * qx)]),
-                torch.stack([2 * (qx * qz - qw * qy), 2 * (qy * qz + qw * qx), 1 - 2 * (qx * qx + qy * qy)]),
-            ]
-        )
+        r = torch_rotation(torch, quats[i])
         root = jacobian @ w @ (r * scales[i])
         before = root @ root.T
         after = before + DILATION * torch.eye(2, dtype=torch.float64)
@@ -123,6 +128,43 @@ def test_gradients_equal_autograd(n, antialiased):
     ):
         theirs = np.zeros(mine.shape) if tensor.grad is None else tensor.grad.numpy()[: len(mine)]
         error = np.linalg.norm(mine - theirs) / max(np.linalg.norm(theirs), 1e-6)
+        assert error < 1e-3, (name, error)
+
+
+def torch_geometry(torch, means, quats, scales, camera):
+    """Float64 torch twin of depth and normal: (N, 4). Which axis and which side are constants of the forward values."""
+    in_camera = means @ camera[:3, :3].T + camera[:3, 3]
+    rows = []
+    for i in range(len(means)):
+        normal = camera[:3, :3] @ torch_rotation(torch, quats[i])[:, torch.argmin(scales[i])]
+        normal = -normal if float((normal * in_camera[i]).sum().detach()) > 0 else normal
+        rows.append(torch.cat([in_camera[i, 2:], normal]))
+    return torch.stack(rows) if rows else torch.zeros((0, 4), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 60])
+def test_gradients_of_depth_and_normal_equal_autograd(n):
+    torch = pytest.importorskip("torch", reason="the gradient's oracle is torch's autograd")
+    from turnaround.backend.training.cpu import rasterise
+
+    means, quats, scales, opacities, features, camera, K = scene(n, 11 + n, spread=0.8)
+    shapes = (means, quats, scales, opacities, (features - 0.5) / 0.28209479177387814, camera)
+    mine = [torch.tensor(a, requires_grad=True) for a in shapes]
+    image, _ = rasterise(*mine, K, WIDTH, HEIGHT, 0, geometry=True)
+    v_image = np.random.default_rng(3).normal(0, 1, image.shape).astype(np.float32)
+    (image * torch.tensor(v_image)).sum().backward()
+    theirs = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in shapes]
+    m, q, s, o, coefficients, c = theirs
+    told = torch.cat([coefficients * 0.28209479177387814 + 0.5, torch_geometry(torch, m, q, s, c)], 1)
+    want = torch_render(torch, m, q, s, o, told, c, torch.tensor(K, dtype=torch.float64), False)
+    if want.requires_grad:
+        (want * torch.tensor(v_image)).sum().backward()
+    assert torch.mean(((image - want).abs() > 1e-3).double()) < 1e-3
+    for name, one, other in zip(
+        ["means", "quats", "scales", "opacities", "colours", "camera"], mine, theirs, strict=True
+    ):
+        truth = np.zeros(one.shape) if other.grad is None else other.grad.numpy()
+        error = np.linalg.norm(one.grad.numpy() - truth) / max(np.linalg.norm(truth), 1e-6)
         assert error < 1e-3, (name, error)
 
 
