@@ -33,7 +33,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("cameras.feature_side", (960, 1600, 2400), "px", "longer side of a frame for keypoints", (200, 8192)),
     _option("cameras.marker", 0.0, "m", "edge of a printed ArUco or AprilTag marker in the photos; 0: none", (0, 10)),
     _option("cameras.triangulate", True, "", "find sparse points for given cameras that have none"),
-    _option("masks.engine", "auto", "", "carries prompts", choices=("auto", "sam2", "tracker", "photos")),
+    _option("masks.engine", "auto", "", "carries prompts", choices=("auto", "sam2", "tracker", "photos", "fixed")),
     _option("masks.model", "auto", "", "installed model for sam2; auto: the largest (turnaround models list)"),
     _option("masks.side", (480, 640, 640), "px", "longer side at which masks are cut", (128, 4096)),
     _option("masks.smoothness", 2.0, "", "price of a pixel of contour; more makes smoother masks", (0.1, 20)),

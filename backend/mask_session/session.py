@@ -198,7 +198,7 @@ class MaskSession:
             model=self._model,
             progress=lambda share, message: self._progress(0.2 + 0.8 * share, message),
         )
-        engine = engines.load(engines.choose(self._wanted, task.ordered).name)
+        engine = engines.load(engines.choose_for(task, self._wanted).name)
         for found in engine.segment(task):
             self._progress(self._state["fraction"], self._state["message"])
             if found.index in self.prompts:

@@ -35,7 +35,7 @@ _KEPT, _COLOUR, _LOCAL = 0.7, 0.35, 0.6
 """Weights, in the loop's rounds, of what started it and of global and local colours. Without the loop, smooth objects
 lose 0.05 of intersection over union; with more rounds of it, white before white loses 0.02."""
 
-_SMOOTHER = 2.0
+SMOOTHER = 2.0
 """Price of a contour against that in later cuts, as for the first mask of a video."""
 
 
@@ -57,7 +57,7 @@ def boxed_mask(image: np.ndarray, marks: Marks, smoothness: float) -> first.Cand
     ``Candidate.ratios`` are the log odds (h, w) that were cut last, for a cut at another size.
     """
     room = _enter(image, marks)
-    weight = contrast_weights(image, _SMOOTHER * smoothness)
+    weight = contrast_weights(image, SMOOTHER * smoothness)
     support = marks.inside if marks.inside.any() else room.window
     start = _evidence(room)
     ratios, mask = start, settle(start, weight, marks, support)

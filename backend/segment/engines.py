@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ MODULES = {
     "sam2": ".sam2.engine",
     "tracker": ".tracking.engine",
     "photos": ".photos",
+    "fixed": ".fixed",
     "salient": ".automatic_salient",
     "automatic": ".automatic",
 }
@@ -182,6 +183,15 @@ def choose(wanted: str, ordered: bool) -> Choice:
         return Choice(name="sam2")
     name = "tracker" if ordered and not missing("tracker") else "photos"
     return Choice(name=name, instead_of="SAM 2", reason=reason, hint=MODEL_HINT)
+
+
+def choose_for(task: Task, wanted: str) -> Choice:
+    """As ``choose``; where learning is not at hand, an object that turns before a still camera has its own engine."""
+    choice = choose(wanted, task.ordered)
+    if not choice.instead_of:
+        return choice
+    fixed: Any = importlib.import_module(MODULES["fixed"], __package__)
+    return replace(choice, name="fixed") if fixed.suits(task) else choice
 
 
 def choose_unmarked() -> Choice:

@@ -24,6 +24,9 @@ from .prompts import Marks, draw_marks
 
 METHOD = "prompt: graph cut and flow"
 
+_CLEARLY = 0.05
+"""By how much a box's cut by colours alone must fit better than the one by edges, which is right more often."""
+
 
 def missing() -> str:
     """It always runs."""
@@ -90,20 +93,19 @@ def cut_prompted(
     """
     name = picture.source
     marks = drawn_marks(picture, prompts, working.shape[:2])
-    if marks.box is not None:
-        small = resized(working, boxed.SIDE)
-        best = boxed.boxed_mask(small, drawn_marks(picture, prompts, small.shape[:2]), smoothness)
-    else:
-        best = first.first_mask(small, drawn_marks(picture, prompts, small.shape[:2]), borders, smoothness)
-    if best is None:
-        raise PipelineError("mask_empty", STAGE, f"Nothing could be told apart at the prompt on {name}.", BOX_HINT)
-    rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    if marks.box is not None:
+    best = first.first_mask(small, drawn_marks(picture, prompts, small.shape[:2]), borders, smoothness)
+    shielded = _shielded(picture, prompts, working, smoothness) if marks.box is not None else None
+    if shielded is not None and (best is None or best.fit < shielded.fit + _CLEARLY):
         # Anew by the same evidence: colours of the whole picture alone would let go of white before white.
+        best = shielded
         ratios = cv2.resize(best.ratios, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        mask = boxed.settle(ratios, contrast_weights(working, 2 * smoothness), marks, rough > 0.5)
-    else:
+        near = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+        mask = boxed.settle(ratios, contrast_weights(working, boxed.SMOOTHER * smoothness), marks, near)
+    elif best is not None:
+        rough = cv2.resize(best.mask, working.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         mask = refine(working, rough, marks, borders, smoothness)
+    else:
+        raise PipelineError("mask_empty", STAGE, f"Nothing could be told apart at the prompt on {name}.", BOX_HINT)
     if not (mask > 0.5).any():
         raise PipelineError("mask_empty", STAGE, f"The mask on {name} came out empty.", BOX_HINT)
     # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.
@@ -113,6 +115,14 @@ def cut_prompted(
         message = f"The click on {name} leaves open what the object is."
         warn("mask_unsure", message, "Draw a box round it, or strokes on it and beside it.")
     return Carried(mask=mask, confidence=confidence, method="prompt")
+
+
+def _shielded(
+    picture: Picture, prompts: list[dict[str, Any]], working: np.ndarray, smoothness: float
+) -> first.Candidate | None:
+    """The mask of a box by what separates it from its surroundings (``boxed.py``)."""
+    reduced = resized(working, boxed.SIDE)
+    return boxed.boxed_mask(reduced, drawn_marks(picture, prompts, reduced.shape[:2]), smoothness)
 
 
 def refine(working: np.ndarray, rough: np.ndarray, marks: Marks, borders: np.ndarray, smoothness: float) -> np.ndarray:

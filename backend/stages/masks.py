@@ -44,7 +44,8 @@ class Options:
     """Rows of ``protocol.OPTIONS``."""
 
     engine: str = "auto"
-    """What carries a prompt to all frames: auto, sam2, tracker (frames in time) or photos (in any order)."""
+    """What carries a prompt to all frames: auto, sam2, tracker (frames in time), photos (in any order) or fixed
+    (a still camera, before which the object turns)."""
     model: str = "auto"
     """Installed model that SAM 2 runs with, of ``turnaround models list``; auto: the largest installed."""
     side: int = 640
@@ -134,7 +135,7 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
     task.prompts = prompts
     context.progress(0.0, "Reading frames")
     task.ordered = _ordered(context, task)
-    choice = engines.choose(context.options.engine, task.ordered)
+    choice = engines.choose_for(task, context.options.engine)
     if choice.instead_of:
         context.warn("model_missing", f"Masks were made without {choice.instead_of}: {choice.reason}.", choice.hint)
     context.facts.details["engine"] = choice.name

@@ -61,5 +61,5 @@ def test_an_engine_that_cannot_run_is_refused_with_a_way_out(monkeypatch):
     assert "turnaround models install" in caught.value.hint
     monkeypatch.undo()
     assert engines.load("photos").METHOD
-    with pytest.raises(ValueError, match="sam2, tracker, photos, salient, automatic"):
+    with pytest.raises(ValueError, match="sam2, tracker, photos, fixed, salient, automatic"):
         engines.missing("magic")
