@@ -120,7 +120,7 @@ def main() -> int:
     elif args.kind == "tsr":
         from _bench import tsr
 
-        print(tsr.report(tsr.run()))
+        return tsr.measure()
     elif args.kind == "rgba":
         rgba_table(args.sizes, args.cpu)
     elif args.kind == "gpu":

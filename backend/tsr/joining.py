@@ -25,8 +25,8 @@ _SIDE = 48
 _LEAST = 0.02
 """What a field counts at a point that its picture did not see."""
 
-_REACH = 8.0
-"""Optical depth of a unit of length at density 1, for what a picture sees; as dense as it is where it is solid."""
+_REACH = 1.0 / 1.74
+"""Optical depth of a unit of length at density 1: rays were trained in units of their own way through the box."""
 
 
 @dataclass(frozen=True)
