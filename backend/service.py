@@ -227,6 +227,11 @@ class Service:
 
         return {"checks": doctor.checks()}
 
+    def _on_models(self) -> dict[str, Any]:
+        from .models import commands
+
+        return commands.listed().facts
+
     def _on_masks_open(
         self, capture: str, folder: str, engine: str = "auto", model: str = "auto", device: str = "auto",
         max_side: int = 1280,
