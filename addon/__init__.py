@@ -8,13 +8,15 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import preferences, properties
+    from . import environment_operators, environment_panel, preferences, properties
 
     return (
         preferences.TurnaroundPreferences,
         properties.TurnaroundPrompt,
         properties.TurnaroundSettings,
         *_operators(),
+        *environment_operators.CLASSES,
+        *environment_panel.CLASSES,
         *_panels(),
     )
 
@@ -112,12 +114,13 @@ def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import follow, overlay, runtime, splat_export, splat_import
+    from . import environment_runtime, follow, overlay, runtime, splat_export, splat_import
 
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.remove(splat_import.menu)
     exports: Any = bpy.types.TOPBAR_MT_file_export
     exports.remove(splat_export.menu)
+    environment_runtime.shut_down()
     runtime.shut_down()
     overlay.remove()
     follow.remove()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The preferences: which Python runs the backend, where it computes, where jobs are kept."""
+"""The preferences: the backend's environment and models, where it computes, where jobs are kept."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import bpy
 
 from ..protocol import DEVICES
 from . import process
+from .environment import layout as place
 
 PACKAGE = (__package__ or "").rpartition(".")[0]
 """The extension's own module name, under which Blender keeps its preferences and its folder."""
@@ -34,10 +36,26 @@ class TurnaroundPreferences(bpy.types.AddonPreferences):
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Backend Python",
         description=(
-            f"Interpreter of the environment in which the backend is installed. Empty: {process.PYTHON_VARIABLE} "
-            "from the environment, else the folder 'environment' among this extension's own files"
+            f"Interpreter of an environment of your own in which the backend is installed. Empty: "
+            f"{process.PYTHON_VARIABLE} from the system's environment, else the one that Install makes"
         ),
         subtype="FILE_PATH",
+    )
+    packages: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Packages",
+        description=(
+            "Where Install looks for packages first: a folder that has them, or the address of a mirror. "
+            "With a folder that has all of them it needs no network. Empty: PyPI and PyTorch's own server"
+        ),
+        subtype="DIR_PATH",
+    )
+    backend_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Backend Folder",
+        description=(
+            "Where Install puts the backend, some gigabytes. Empty: this extension's own folder, or on Windows the "
+            "local application data where that would make paths too long"
+        ),
+        subtype="DIR_PATH",
     )
     device: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Device",
@@ -51,19 +69,20 @@ class TurnaroundPreferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: Any) -> None:
-        """Draw the settings, and say which Python is used."""
+        """Draw the backend with the button that fits it, then the settings."""
+        from . import environment_panel
+
         layout = self.layout
         if layout is None:
             return
+        environment_panel.draw_setup(layout, context)
         layout.use_property_split = True
         layout.prop(self, "python")
-        found = backend_python()
-        if found is None:
-            layout.label(text="No Python is there: choose the backend's interpreter", icon="ERROR")
-        elif not self.python:
-            layout.label(text=f"Uses {found}", icon="CHECKMARK")
+        layout.prop(self, "packages")
+        layout.prop(self, "backend_folder")
         layout.prop(self, "device")
         layout.prop(self, "folder")
+        environment_panel.draw_models(layout, context)
 
 
 def preferences() -> Any:
@@ -81,11 +100,26 @@ def user_folder() -> Path | None:
         return None
 
 
-def backend_python() -> Path | None:
-    """The interpreter to start the backend with, or None where there is none."""
+def environment_root() -> Path | None:
+    """The folder of the backend's environment, or None where the package is not installed as an extension."""
     settings = preferences()
-    chosen = settings.python if settings else ""
-    return process.find_python(bpy.path.abspath(chosen) if chosen else "", user_folder())
+    if settings and settings.backend_folder:
+        return Path(bpy.path.abspath(settings.backend_folder))
+    folder = user_folder()
+    return place.default_root(folder) if folder else None
+
+
+def backend_python() -> Path | None:
+    """The interpreter to start the backend with, or None where there is none.
+
+    One that is named (here or by ``TURNAROUND_PYTHON``) and is not there is none: never silently another.
+    """
+    settings = preferences()
+    named = (settings.python if settings else "") or os.environ.get(process.PYTHON_VARIABLE, "")
+    if named.strip():
+        return process.find_python(bpy.path.abspath(named), None)
+    root = environment_root()
+    return (place.interpreter(root) if root else None) or process.find_python("", user_folder())
 
 
 def jobs_folder() -> Path:

@@ -22,5 +22,6 @@ REQUESTS: dict[str, str] = {
     "masks_stop": "{session} -> {stopped}; what was carried so far stays",
     "masks_close": "{session} -> {closed}",
     "doctor": "{} -> {checks: [{name, ok, detail, hint}]}",
+    "models": "{} -> {folder, models: [{name, installed, kind, purpose, licence, size, sha256, file, urls}]}",
     "shutdown": "{} -> {}; running jobs are cancelled",
 }

@@ -27,7 +27,7 @@ def run(action: str, name: str, file: Path | None, show: Callable[[Event], None]
     Raises ``ValueError`` for a name that is missing or unknown, ``PipelineError`` where it cannot be done.
     """
     if action == "list":
-        return _list()
+        return listed()
     model = registry.named(name)
     if action == "remove":
         gone = store.remove(model)
@@ -53,7 +53,7 @@ def run(action: str, name: str, file: Path | None, show: Callable[[Event], None]
     return said
 
 
-def _list() -> Said:
+def listed() -> Said:
     """All models, installed ones marked."""
     rows, lines = [], [f"Models lie in {store.folder()} (move it with {store.VARIABLE})."]
     for model in registry.MODELS:
