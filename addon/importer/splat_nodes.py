@@ -24,8 +24,8 @@ from .materials import COLOUR, LEAST_ALPHA, soft_splats
 
 ROTATION, LOG_SCALE, LOGIT, RANK = "rotation", "log_scale", "opacity_logit", "rank"
 VIEW_SHARE, RENDER_SHARE, BLUR, DEPENDENT = "Viewport Share", "Render Share", "Blur", "View-dependent Colour"
-_MARK = "turnaround_nodes"
-_VERSION = 4
+_MARK, _SQUARE = "turnaround_nodes", "turnaround_square"
+_VERSION = 5
 _MOST_SLOPE = 2.0
 """Beside the picture the projection's tilt is held, as in rasterisers; a right angle of view has a slope of 1."""
 
@@ -193,17 +193,38 @@ def _normalised(group: Any, quaternion: Field) -> Any:
 
 
 def _square(group: Any) -> Any:
-    """A square from -1 to 1 in x and y that knows its own coordinates; the node whose output is the geometry."""
-    grid = group.nodes.new("GeometryNodeMeshGrid")
-    for name, value in (("Size X", 2.0), ("Size Y", 2.0), ("Vertices X", 2), ("Vertices Y", 2)):
-        grid.inputs[name].default_value = value
+    """A square from -1 to 1 in x and y that knows its own coordinates; the node whose output is the geometry.
+
+    Solid views show the colours that a mesh calls its active ones. No node can say which; realised instances take the
+    name over from the first instance's mesh, so the square comes from an object. Its own colours must not be there,
+    else they would count instead of each splat's.
+    """
+    source, bare = group.nodes.new("GeometryNodeObjectInfo"), group.nodes.new("GeometryNodeRemoveAttribute")
+    source.inputs["Object"].default_value = _square_object()
+    bare.inputs["Name"].default_value = COLOUR
+    group.links.new(source.outputs["Geometry"], bare.inputs["Geometry"])
     position = group.nodes.new("GeometryNodeInputPosition")
     store = group.nodes.new("GeometryNodeStoreNamedAttribute")
     store.data_type, store.domain = "FLOAT_VECTOR", "POINT"
     store.inputs["Name"].default_value = "falloff"
-    group.links.new(grid.outputs["Mesh"], store.inputs["Geometry"])
+    group.links.new(bare.outputs["Geometry"], store.inputs["Geometry"])
     group.links.new(position.outputs[0], _value_of(store))
     return store
+
+
+def _square_object() -> bpy.types.Object:
+    """The square, an object in no scene, one a file."""
+    found = next((o for o in bpy.data.objects if custom(o, _SQUARE) and o.type == "MESH" and not o.library), None)
+    if found is not None:
+        return found
+    mesh = bpy.data.meshes.new("Turnaround square")
+    mesh.from_pydata([(-1, -1, 0), (-1, 1, 0), (1, -1, 0), (1, 1, 0)], [], [(0, 2, 3, 1)])
+    attributes: Any = mesh.attributes
+    attributes.new(COLOUR, "FLOAT_COLOR", "POINT")
+    attributes.active_color_name = COLOUR
+    item = bpy.data.objects.new(mesh.name, mesh)
+    item[_SQUARE] = True
+    return item
 
 
 def _store(group: Any, geometry: Any, name: str, kind: str, value: Field) -> Any:

@@ -49,9 +49,9 @@ def splats(tmp_path, write_table):
 def bring(path: Path, **settings):
     import bpy
 
-    before = set(bpy.data.objects)
+    before = set(bpy.context.scene.objects)
     assert bpy.ops.turnaround.import_splats(filepath=str(path), **settings) == {"FINISHED"}
-    (item,) = set(bpy.data.objects) - before
+    (item,) = set(bpy.context.scene.objects) - before
     bpy.context.view_layer.update()
     return item
 
@@ -113,10 +113,10 @@ def test_a_malformed_file_is_an_error_with_its_cause(scene, backend, tmp_path, c
     import bpy
 
     (tmp_path / name).write_bytes(content)
-    before = len(bpy.data.objects), len(bpy.data.meshes)
+    before = len(bpy.context.scene.objects), len(bpy.data.meshes)
     with pytest.raises(RuntimeError, match=reason):
         bring(tmp_path / name)
-    assert (len(bpy.data.objects), len(bpy.data.meshes)) == before
+    assert (len(bpy.context.scene.objects), len(bpy.data.meshes)) == before
     assert not list(Path(bpy.app.tempdir).glob("splats-*")), "the backend's file is removed"
 
 
@@ -142,7 +142,7 @@ def test_several_files_dropped_at_once(scene, splats, write_table, tmp_path):
     write_table(tmp_path / "more.ply", splats)
     files = [{"name": "some splats.ply"}, {"name": "more.ply"}]
     assert bpy.ops.turnaround.import_splats("INVOKE_DEFAULT", directory=str(tmp_path), files=files) == {"FINISHED"}
-    assert {"some splats", "more"} <= set(bpy.data.objects.keys())
+    assert {"some splats", "more"} <= set(bpy.context.scene.objects.keys())
 
 
 def test_a_dropped_file_is_offered_in_3d_views_only(scene):

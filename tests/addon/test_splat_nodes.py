@@ -283,3 +283,16 @@ def test_the_panel_says_how_many_are_drawn_and_why_not_all(item, monkeypatch):
     assert shown[:4] == [1.0, 1.0, True, True]
     compat.set_input(setting("splats").modifier_of(item), "Viewport Share", 0.5)
     assert f"Views draw the {COUNT // 2} most important" in draw()
+
+
+def test_solid_views_show_each_splat_in_its_colour(item, splats):
+    import bpy
+
+    bpy.context.view_layer.update()
+    shown = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.attributes
+    assert shown.active_color_name == "Col", "what Solid views show with Color: Attribute"
+    colours = np.zeros(len(shown["Col"].data) * 4, np.float32)
+    shown["Col"].data.foreach_get("color", colours)
+    assert colours.reshape(-1, 4)[:, :3].std(axis=0).max() > 0, "the splats' colours, not the square's one"
+    square = next(o for o in bpy.data.objects if o.get("turnaround_square"))
+    assert not square.users_collection, "it stands in no scene"
