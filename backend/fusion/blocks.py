@@ -15,6 +15,7 @@ import numpy as np
 
 from ...kernels import carving
 from ...kernels.fusion import BLOCK
+from ..mesh.cleaning import sewn
 from ..mesh.hull import Views
 from ..mesh.triangles import Mesh
 
@@ -108,7 +109,7 @@ class Blocks:
         _, kept, same = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
         joined = same.ravel()[np.concatenate(faces)]
         points = np.concatenate(vertices)[kept]
-        return Mesh(self.origin + self.step * points, np.ascontiguousarray(joined, np.int32))
+        return sewn(Mesh(self.origin + self.step * points, np.ascontiguousarray(joined, np.int32)))
 
     def _bricks(self) -> list[np.ndarray]:
         """First blocks of the bricks that hold something stored; one block beyond the grid, where all is outside."""

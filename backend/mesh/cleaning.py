@@ -73,3 +73,71 @@ def folded_share(mesh: Mesh) -> float:
     order = np.lexsort((ends[:, 1], ends[:, 0]))
     pairs = face[order].reshape(-1, 2)
     return float((np.einsum("ij,ij->i", normals[pairs[:, 0]], normals[pairs[:, 1]]) < -0.866).mean())
+
+
+def sewn(mesh: Mesh) -> Mesh:
+    """The mesh with vertices and edges at which it touches itself split, so that an edge lies between two faces.
+
+    Where four faces meet at an edge, each is joined with the one on the other side of the solid between them (cutting
+    and stitching, Guéziec et al. 2001). Nothing moves. Faces with a repeated corner go. A real hole stays one.
+    """
+    corners = mesh.faces
+    faces = corners[(corners != np.roll(corners, 1, axis=1)).all(axis=1)]
+    if not len(faces):
+        return Mesh(mesh.vertices, faces, mesh.colours)
+    one, other = _joined_half_edges(mesh.vertices, faces)
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    # A half edge h runs from corner h to the face's next; two that are joined run against each other.
+    ahead = following(np.arange(faces.size))
+    rows, columns = np.concatenate([one, ahead[one]]), np.concatenate([ahead[other], other])
+    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(faces.size,) * 2)
+    count, label = connected_components(graph, directed=False)
+    source = np.zeros(count, np.int64)
+    source[label] = faces.ravel()
+    colours = mesh.colours[source] if len(mesh.colours) else mesh.colours
+    return Mesh(mesh.vertices[source], label.reshape(-1, 3).astype(np.int32), colours)
+
+
+def following(half_edges: np.ndarray) -> np.ndarray:
+    """The half edge after each of ``half_edges``, three a face, in its face."""
+    return half_edges // 3 * 3 + (half_edges % 3 + 1) % 3
+
+
+def _joined_half_edges(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of half edges (P,), (P,) that are joined; half edge 3 f + k runs from corner k of face f to the next."""
+    start = faces.ravel().astype(np.int64)
+    end = start[following(np.arange(len(start)))]
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    order = np.lexsort((start > end, high, low))
+    first = np.flatnonzero(np.r_[True, (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)])
+    size = np.diff(np.r_[first, len(order)])
+    plain = first[size == 2]
+    plain = plain[start[order[plain]] != start[order[plain + 1]]]
+    one, other = [order[plain]], [order[plain + 1]]
+    for at, count in zip(first[size > 2], size[size > 2], strict=True):
+        pairs = _through_solid(vertices, faces, order[at : at + count], start)
+        one.append(pairs[:, 0])
+        other.append(pairs[:, 1])
+    return np.concatenate(one), np.concatenate(other)
+
+
+def _through_solid(vertices: np.ndarray, faces: np.ndarray, half: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Pairs (P, 2) of the half edges ``half`` of one edge whose faces bound the same piece of solid."""
+    forward = start[half] == start[half[0]]
+    a, b = vertices[start[half[0]]], vertices[start[following(half[:1])[0]]]
+    axis = (b - a) / max(float(np.linalg.norm(b - a)), 1e-30)
+    across = vertices[faces.ravel()[following(following(half))]] - a
+    across -= (across @ axis)[:, None] * axis
+    right = across[0]
+    angle = np.arctan2(across @ np.cross(axis, right), across @ right)
+    pairs, free = [], set(np.flatnonzero(~forward))
+    for i in np.flatnonzero(forward):
+        if not free:
+            break
+        # The solid lies against the turn of the normal: the next face that way closes it.
+        nearest = min(free, key=lambda j, i=i: (angle[i] - angle[j]) % (2 * np.pi))  # type: ignore[misc]
+        free.discard(nearest)
+        pairs.append((half[i], half[nearest]))
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...kernels import carving
 from ..records import Camera
+from .cleaning import sewn
 from .triangles import Mesh, volume
 
 SMOOTHING = 0.7
@@ -160,4 +161,4 @@ def mesh_of(field: np.ndarray, inside: np.ndarray, grid: Grid) -> Mesh:
     faces = np.ascontiguousarray(faces, np.int32)
     if volume(vertices, faces) < 0:
         faces = np.ascontiguousarray(faces[:, ::-1])
-    return Mesh(vertices, faces)
+    return sewn(Mesh(vertices, faces))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cleaning import is_closed, used_only
+from .cleaning import is_closed, sewn, used_only
 from .triangles import Mesh
 
 _TIMID = 3.0
@@ -27,6 +27,7 @@ def simplified(mesh: Mesh, triangles: int) -> Mesh:
         raise ValueError(f"expected at least 4 triangles, got {triangles}")
     if len(mesh.faces) <= triangles:
         return mesh
+    mesh = sewn(mesh)
     closed = is_closed(mesh.faces)
     for aggressiveness, share in _TRIES:
         reduced = _collapsed(mesh, max(4, int(triangles * share)), aggressiveness)
@@ -49,4 +50,5 @@ def _collapsed(mesh: Mesh, triangles: int, aggressiveness: float) -> Mesh:
     middle, size = mesh.vertices.mean(axis=0), float(np.ptp(mesh.vertices, axis=0).max())
     points = ((mesh.vertices - middle) / size).astype(np.float32)
     vertices, faces = fast_simplification.simplify(points, mesh.faces, target_count=triangles, agg=aggressiveness)
-    return used_only(Mesh(vertices.astype(np.float64) * size + middle, faces.astype(np.int32)))
+    # Collapsing may leave two sheets on one edge.
+    return sewn(used_only(Mesh(vertices.astype(np.float64) * size + middle, faces.astype(np.int32))))

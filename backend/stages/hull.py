@@ -21,7 +21,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "hull"
-VERSION = 2
+VERSION = 3
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
 SPEC: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 3
+VERSION = 4
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ()

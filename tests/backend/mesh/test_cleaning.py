@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from turnaround.backend.mesh.cleaning import folded_share, is_closed, parts_of, without_islands
+from turnaround.backend.mesh.cleaning import folded_share, is_closed, parts_of, sewn, without_islands
 from turnaround.backend.mesh.simplify import simplified
 from turnaround.backend.mesh.triangles import Mesh, volume
 
@@ -52,3 +52,19 @@ def test_a_reduced_mesh_stays_closed(synthetic, triangles):
     assert folded_share(reduced) == 0
     if triangles >= 500:
         assert volume(reduced.vertices, reduced.faces) == pytest.approx(volume(torus.vertices, torus.faces), rel=0.02)
+
+
+def test_two_bodies_on_one_edge_come_apart():
+    cube = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = np.array([f for a, b, c, d in quads for f in ((a, b, c), (a, c, d))], np.int32)
+    assert is_closed(faces)
+    both = joined(Mesh(cube, faces), Mesh(cube + np.array([1.0, 1.0, 0.0]), faces))
+    points, same = np.unique(both.vertices, axis=0, return_inverse=True)
+    touching = Mesh(points, same.ravel()[both.faces].astype(np.int32))
+    assert not is_closed(touching.faces)
+    apart = sewn(touching)
+    assert is_closed(apart.faces)
+    assert len(apart.vertices) == 16
+    assert parts_of(apart.faces).max() == 1
+    assert volume(apart.vertices, apart.faces) == pytest.approx(2.0)
