@@ -145,12 +145,12 @@ def _trains(context: Context) -> bool:
     return False
 
 
-def _trained(context: Context, start: Splats) -> Splats:
 def _drawn_views(context: Context) -> Path:
     """Where a guessed shape keeps the views that it was drawn in."""
     return context.folder("hull") / "views"
 
 
+def _trained(context: Context, start: Splats) -> Splats:
     """Train ``start`` on the job's photos."""
     from ..training.session import Plan, train
     from ..training.trainer import Schedule
