@@ -53,7 +53,8 @@ def _draw() -> None:
             corners = [to_region(x, y) for x, y in polygon]
             _shape("LINE_LOOP", corners, _RIM, 3.0)
             _shape("LINE_LOOP", corners, colour, 1.5)
-    per_pixel = abs(to_region(1, 0)[0] - to_region(0, 0)[0])
+    # Over the whole width: places in a region are whole numbers.
+    per_pixel = abs(to_region(width, 0)[0] - to_region(0, 0)[0]) / width
     for prompt in context.scene.turnaround.prompts:
         if prompt.frame == frame:
             _draw_prompt(prompt, to_region, per_pixel)

@@ -59,8 +59,9 @@ class Desktop:
         if held:
             self._tool("keydown", held)
         self._tool("mousedown", "1")
+        # A busy Blender takes a button to have been pressed where the mouse is by then.
         for x, y in places[1:]:
-            time.sleep(0.2)
+            time.sleep(0.8)
             self._tool("mousemove", str(round(x)), str(round(y)))
         time.sleep(0.3)
         self._tool("mouseup", "1")
