@@ -34,6 +34,9 @@ _SHADED = 0.5
 _OTHERS = 0.25
 """Largest share of all that moves which may be away from what was marked: else it is no object on a turntable."""
 
+_LIT = 40
+"""8-bit level of the background below which shades of the object are like it: before black, colours tell more."""
+
 
 def missing() -> str:
     """It always runs."""
@@ -51,6 +54,9 @@ def suits(task: Task) -> bool:
         return False
     moving, marked = share < STEADY, _marked(task, share.shape)
     part = _part(moving, marked)
+    behind = np.median(np.stack(images), 0).max(-1)
+    if moving.all() or float(np.median(behind[~moving])) < _LIT:
+        return False
     within = marked & (share < 0.5)
     return bool(within.any()) and float(part.sum()) > (1 - _OTHERS) * float(moving.sum())
 

@@ -73,6 +73,8 @@ def test_a_moving_camera_a_click_on_the_ground_and_few_frames_do_not_suit(tmp_pa
     assert not fixed.suits(task_of(tmp_path, frames, prompts=beside))
     assert not fixed.suits(task_of(tmp_path, frames[:5], prompts=ON))
     assert not fixed.suits(task_of(tmp_path, turning(pan=6)[0], prompts=ON))
+    night = [np.where(mask[..., None], frame, frame // 16) for frame, mask in zip(frames, turning()[1], strict=True)]
+    assert not fixed.suits(task_of(tmp_path, night, prompts=ON))
     with pytest.raises(PipelineError, match="does not move"):
         list(fixed.segment(task_of(tmp_path, frames, prompts=beside)))
 
