@@ -17,6 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+THICKNESS = 0.7
+"""What a relief is thick by default: most things are flatter, seen from where they are photographed, than round."""
+
 _MARGIN = 3
 """Empty cells around the silhouette."""
 

@@ -19,7 +19,7 @@ from ..images import read_grey, read_rgb, write_image
 from ..ply import table, write_ply
 from ..records import Camera, Cameras, Frame, Frames, Masks
 from ..relief import solid, viewing
-from ..relief.inflate import inflate
+from ..relief.inflate import THICKNESS, inflate
 from ..single import MOST
 from ..stage import Context
 
@@ -120,7 +120,7 @@ def _view(context: Context, frame: Frame, mask: np.ndarray, azimuth: float) -> V
     middle = viewing.middle_ray(K, mask)
     rotation = viewing.world_from_camera(middle, azimuth, context.options.elevation)
     rows, columns = np.nonzero(grid.square > 0)
-    half = grid.half[rows, columns]
+    half = THICKNESS * grid.half[rows, columns]
     ends = np.concatenate([np.stack([rows, columns, sign * half], axis=1) for sign in (-1, 1)])
     outline = (solid.in_camera(grid, ends, K, middle, 1.0) - middle) @ rotation.T
     return View(frame, K, rotation, rotation @ middle, outline)
