@@ -63,3 +63,23 @@ def test_an_engine_that_cannot_run_is_refused_with_a_way_out(monkeypatch):
     assert engines.load("photos").METHOD
     with pytest.raises(ValueError, match="sam2, tracker, photos, fixed, salient, automatic"):
         engines.missing("magic")
+
+
+def test_sam_2_is_built_for_the_device_that_the_job_was_given(monkeypatch):
+    from turnaround.backend.segment.sam2 import engine, model
+
+    asked = []
+
+    class StopError(Exception):
+        pass
+
+    def network(wanted, device):
+        asked.append((wanted, device))
+        raise StopError
+
+    monkeypatch.setattr(model, "network", network)
+    with pytest.raises(StopError):
+        engines.clicker("sam2", "cuda", "sam2.1-tiny")
+    with pytest.raises(StopError):
+        list(engine.segment(engines.Task(pictures=[], device="cuda", model="sam2.1-tiny")))
+    assert asked == [("sam2.1-tiny", "cuda")] * 2
