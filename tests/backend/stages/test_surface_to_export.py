@@ -24,7 +24,8 @@ from turnaround.protocol import ARTEFACTS, AXES, DELIVERABLES, METRICS, USUAL_DE
 
 trimesh = pytest.importorskip("trimesh")
 SMALL = {
-    "hull.resolution": 56, "splats.count": 3000, "splats.method": "untrained", "texture.size": 256,
+    "hull.resolution": 56, "splats.count": 3000, "splats.method": "untrained", "surface.method": "hull",
+    "texture.size": 256,
     "export.points": 2000, "export.renders": 4, "export.render_side": 64, "export.turntable_frames": 8,
 }  # fmt: skip
 
@@ -94,8 +95,8 @@ def test_export_lists_what_it_wrote(finished):
     scene, contexts = finished
     job, facts = Path(scene.spec.job), contexts["export"].facts
     artefacts = [Artefact(**a) for a in facts.details["artefacts"]]
-    expected = "mesh mesh_uv texture model usdz obj stl points sparse_points splats cameras render video report metrics"
-    assert {a.kind for a in artefacts} == {*expected.split()}
+    expected = "mesh mesh_uv texture model lod usdz obj stl points sparse_points splats cameras render video report"
+    assert {a.kind for a in artefacts} == {*expected.split(), "metrics"}
     assert {a.kind for a in artefacts} <= set(ARTEFACTS)
     assert all((job / a.path).exists() and a.axes in {*AXES} and a.count > 0 for a in artefacts)
     listed = {a.path for a in artefacts} | {"07_export/model.mtl", "07_export/stamp.json"}
