@@ -249,7 +249,7 @@ class TestPanels:
         addon("preferences").TurnaroundPreferences.draw(
             type("Stub", (), {"layout": layout, "python": machine.python})(), bpy.context
         )
-        assert "No Python is there" in layout.texts()
+        assert "There is no Python at /no/such/python" in layout.texts()
 
     @pytest.mark.parametrize(
         ("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (90, "2 min"), (3599, "60 min"), (3700, "1 h 1 min")]

@@ -237,6 +237,9 @@ def test_doctor_and_inspect_answer(connect, fake_capture):
     checks = client.result("doctor")["checks"]
     assert {"python", "numpy", "cuda", "cache", "disk"} <= {c["name"] for c in checks}
     assert all(c["ok"] or c["hint"] for c in checks)
+    rows = client.result("models")["models"]
+    assert all({"name", "installed", "size", "licence", "purpose"} <= set(row) for row in rows)
+    assert {"sam2.1-small", "triposr"} <= {row["name"] for row in rows}
     found = client.result("inspect", capture=str(fake_capture.folder))
     assert found["photos"] == 0
     assert found["unreadable"][0]["name"] == "photo.jpg"
