@@ -7,6 +7,7 @@ Owns: which way the cameras come about, what is reported. ``backend/sfm`` holds 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..camera_files import read_cameras
 from ..geometry import scale_of
 from ..lens import Scene
 from ..records import Cameras, Frame, Frames, Masks
+from ..report import NAME as REPORT
 from ..report import artefact, write_report
 from ..sfm.alignment import Alignment, align
 from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, write_points
@@ -88,6 +90,7 @@ def run(context: Context) -> None:
         metres_per_unit=_metres_per_unit(context, scene, by_name, alignment),
     ).save(context.output)
     _report(context, len(frames), len(cameras), unregistered, error)
+    (context.workspace.root / REPORT).unlink(missing_ok=True)  # of an earlier run that failed
     context.facts.details |= {
         "up_from": alignment.up_from,
         "box_from": alignment.box_from,
@@ -199,6 +202,9 @@ def _estimated(
         "ladder": [asdict(attempt) for attempt in found.attempts],
     }
     registered = {c.name for c in found.scene.cameras}
+    unregistered = [{"name": f.name, "reason": _why_not(f.name, found)} for f in frames if f.name not in registered]
+    if len(registered) < max(FEWEST, LEAST_SHARE * len(frames)):
+        _report_failure(context, unregistered, work)
     if not registered:
         raise context.error("cameras_failed", *_why_none(found, len(frames)))
     if len(registered) < max(FEWEST, LEAST_SHARE * len(frames)):
@@ -208,8 +214,18 @@ def _estimated(
             _OVERLAP_HINT,
         )
     _say_what_ran(context, found, len(frames))
-    unregistered = [{"name": f.name, "reason": _why_not(f.name, found)} for f in frames if f.name not in registered]
     return found.scene, unregistered
+
+
+def _report_failure(context: Context, unregistered: list[dict[str, str]], work: Path) -> None:
+    """Leave a report beside ``job.json``, as this stage's folder goes with its failure: what the frames are like, and
+    why none is used.
+    """
+    folder = work / "report"
+    folder.mkdir()
+    Cameras(unregistered=unregistered).save(folder)
+    write_report(context.folder("frames"), folder, Path(context.spec.capture).resolve().name)
+    shutil.copyfile(folder / REPORT, context.workspace.root / REPORT)
 
 
 def _say_what_ran(context: Context, found: Estimate, frames: int) -> None:

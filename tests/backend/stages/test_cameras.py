@@ -156,6 +156,9 @@ def test_photos_without_anything_in_common_are_an_error_with_a_way_out(box_scene
         run(tmp_path, options={"features": 500})
     assert error.value.code in {"cameras_failed", "cameras_too_few"}
     assert "overlap" in error.value.hint
+    report = (tmp_path / "capture_report.html").read_text(encoding="utf-8")
+    assert "0 of 4 frames have a camera" in report
+    assert report.count("<td>no camera: ") == 4
 
 
 def test_of_two_objects_mixed_the_larger_group_stays_and_the_rest_is_named(box_scene, tmp_path):
