@@ -60,8 +60,8 @@ def find_video(context: Context, capture: Path) -> Path | None:
     try:
         if capture.is_file():
             kind = sources.sniff(capture)
-            film = kind == "video" or (not kind and capture.suffix.lower() in sources.VIDEO_SUFFIXES)
-            return capture if film else None
+            is_film = kind == "video" or (not kind and capture.suffix.lower() in sources.VIDEO_SUFFIXES)
+            return capture if is_film else None
         listing = sources.list_capture(capture) if capture.is_dir() else sources.Listing()
     except OSError:
         return None  # list_photos says what is wrong

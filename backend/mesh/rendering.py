@@ -31,7 +31,7 @@ def attributes_seen(mesh: Mesh, camera: Camera, attributes: np.ndarray) -> tuple
 
 
 def attributes_of_faces(mesh: Mesh, camera: Camera, attributes: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Vertex ``attributes`` (N, C) at the pixels of ``face`` (H, W), as ``depth_and_face`` gave it: (H, W, C) float32."""
+    """Vertex ``attributes`` (N, C) at the pixels of ``face`` (H, W) from ``depth_and_face``: (H, W, C) float32."""
     pixels, depth = camera.project(mesh.vertices)
     out = np.zeros((*face.shape, attributes.shape[1]), np.float32)
     faces = np.ascontiguousarray(mesh.faces, np.int32)
