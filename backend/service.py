@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..protocol import ERRORS, FINAL_EVENTS, REQUESTS, VERSION, Event, JobSpec, from_dict, to_dict
+from ..protocol import ERRORS, FINAL_EVENTS, RECIPES, REQUESTS, VERSION, Event, JobSpec, from_dict, to_dict
 from . import device, jobs, stdio
 from .errors import PipelineError
 from .mask_session.host import Host
@@ -170,7 +170,7 @@ class Service:
                 "Repair the backend in the preferences, or restart Blender if the add-on has just been updated.",
             )
         self._greeted = True
-        capabilities = {"devices": device.devices(), "recipes": ["object_scan", "scene"], "methods": sorted(REQUESTS)}
+        capabilities = {"devices": device.devices(), "recipes": list(RECIPES[1:]), "methods": sorted(REQUESTS)}
         return {"version": VERSION, "product": product_version(), "capabilities": capabilities}
 
     def _on_submit(self, spec: dict[str, Any]) -> dict[str, Any]:

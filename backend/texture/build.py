@@ -65,7 +65,7 @@ def build(
     tell(0.7, "Completing what no photo saw")
     covered = texels.covered()
     complete = fill.complete_from_mesh if own_colours and len(mesh.colours) else fill.complete
-    colours = complete(texels, blended.colours, blended.seen, mesh)
+    colours = complete(texels, blended.colours, blended.seen, mesh if dense is None else dense)
     colour = fill.spread_outwards(texels.picture(colours), covered)
     seen = texels.picture((255 * blended.seen[:, None]).astype(np.uint8))[..., 0]
     tell(0.8, "Baking the relief")
