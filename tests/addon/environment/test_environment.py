@@ -197,7 +197,7 @@ def test_the_lock_has_the_versions_of_the_constraints(repository):
 
 def test_windows_gets_a_root_whose_paths_are_short_enough(monkeypatch):
     deep = Path(
-        "C:/Users/somebody/AppData/Roaming/Blender Foundation/Blender/5.2/extensions/.user/blender_org/turnaround"
+        "C:/Profiles/somebody/AppData/Roaming/Blender Foundation/Blender/5.2/extensions/.user/blender_org/turnaround"
     )
     assert layout.default_root(deep) == deep / "backend"
     monkeypatch.setattr(sys, "platform", "win32")
