@@ -48,21 +48,21 @@ def _walk(
     here, before = np.zeros(count, np.float32), np.zeros(count, np.float32)
     last = 0.0
     # A parallel loop's index is unsigned, and unsigned plus signed would be a float.
-    row, column = np.int64(row), np.int64(column)
-    while 0 <= row < costs.shape[0] and 0 <= column < costs.shape[1]:
-        z = depth[row, column]
+    y, x = np.int64(row), np.int64(column)
+    while 0 <= y < costs.shape[0] and 0 <= x < costs.shape[1]:
+        z = depth[y, x]
         if z > 0.0:
             if last > 0.0 and abs(z - last) <= jump:
-                _step(costs[row, column], before, small, large, here)
+                _step(costs[y, x], before, small, large, here)
             else:
                 for k in range(count):
-                    here[k] = costs[row, column, k]
+                    here[k] = costs[y, x, k]
             for k in range(count):
-                total[row, column, k] += here[k]
+                total[y, x, k] += here[k]
                 before[k] = here[k]
         last = z
-        row += down
-        column += right
+        y += down
+        x += right
 
 
 @parallel

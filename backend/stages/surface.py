@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,8 @@ def run(context: Context) -> None:
     hull = Mesh.load(context.folder("hull") / "mesh.ply")
     cameras = Cameras.load(context.folder("cameras"))
     context.facts.method = _HULL
-    dense, facts = hull, {}
+    dense = hull
+    facts: dict[str, Any] = {}
     if context.options.method != "hull":
         refined = _refined(context, hull, cameras)
         if refined is not None:
