@@ -74,6 +74,8 @@ def setting_up(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     manager._lock, manager._backend = tmp_path / "lock.json", tmp_path / "backend.py"
     yield kept, manager, packages
     runtime.shut_down()
+    # Fetched anew: Blender may have moved its preferences meanwhile, and the old reference would write where they were.
+    kept = module("preferences").preferences()
     kept.python, kept.packages, kept.backend_folder = "", "", ""
 
 
