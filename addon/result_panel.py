@@ -78,17 +78,22 @@ class TURNAROUND_PT_notes(_Below, bpy.types.Panel):  # noqa: N801
             layout.label(text=f"{len(warnings) - _NOTES} more in the log", icon="BLANK1")
 
 
-class TURNAROUND_PT_stand(_Below, bpy.types.Panel):  # noqa: N801
-    """Give an imported result its size, ground and origin."""
+class _BelowImported(_Below):
+    """A sub-panel of Result that is there only for something imported, and closed at first."""
 
-    bl_label = "Size and Ground"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
-    bl_order = 1
+    bl_options: Any = {"DEFAULT_CLOSED"}  # noqa: RUF012 - Blender reads a plain set
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only for something imported."""
         return adjusting.target_of(context) is not None
+
+
+class TURNAROUND_PT_stand(_BelowImported, bpy.types.Panel):  # noqa: N801
+    """Give an imported result its size, ground and origin."""
+
+    bl_label = "Size and Ground"
+    bl_order = 1
 
     def draw(self, context: Any) -> None:
         """Most used first."""
@@ -100,17 +105,11 @@ class TURNAROUND_PT_stand(_Below, bpy.types.Panel):  # noqa: N801
         column.operator("turnaround.origin_to_base", icon="OBJECT_ORIGIN")
 
 
-class TURNAROUND_PT_cameras(_Below, bpy.types.Panel):  # noqa: N801
+class TURNAROUND_PT_cameras(_BelowImported, bpy.types.Panel):  # noqa: N801
     """Look and render as the photos did."""
 
     bl_label = "Cameras"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
     bl_order = 2
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only for something imported."""
-        return adjusting.target_of(context) is not None
 
     def draw(self, context: Any) -> None:
         """One camera, or all of them one after the other."""
@@ -120,17 +119,11 @@ class TURNAROUND_PT_cameras(_Below, bpy.types.Panel):  # noqa: N801
         column.operator("turnaround.animate_camera", icon="ANIM")
 
 
-class TURNAROUND_PT_use(_Below, bpy.types.Panel):  # noqa: N801
+class TURNAROUND_PT_use(_BelowImported, bpy.types.Panel):  # noqa: N801
     """Take a result elsewhere."""
 
     bl_label = "Use Elsewhere"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
     bl_order = 3
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only for something imported."""
-        return adjusting.target_of(context) is not None
 
     def draw(self, context: Any) -> None:
         """Asset, levels of detail, another collection or file."""

@@ -8,7 +8,6 @@ where the installed torch was built for CUDA, so that a machine without a card p
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -54,20 +53,16 @@ def devices() -> list[str]:
 def missing_for_cuda() -> str:
     """What keeps this environment from computing on CUDA and what to do about it, no full stop; "" where nothing does.
 
-    CUDA needs a torch built for it, a card that torch sees, the package gsplat, and a compiler for gsplat's kernels
-    unless they come compiled.
+    CUDA needs a torch built for it and a card that torch sees. What gsplat needs besides concerns the splats alone:
+    their rasteriser says so (``training/rasterisers.py``), and masks run on the card all the same.
     """
-    torch, gsplat = _package("torch"), _package("gsplat")
+    torch = _package("torch")
     if torch is None:
         return "torch is not installed (pip install torch, from the index for your CUDA version)"
     if not _built_for_cuda(torch):
         return "the installed torch was built without CUDA (install one from pytorch.org's index for your CUDA version)"
     if not _sees_a_card():
         return "torch sees no CUDA device (is there an NVIDIA card, and a driver new enough for this torch?)"
-    if gsplat is None:
-        return "the package gsplat is not installed (pip install gsplat==1.5.3)"
-    if not _compiled(gsplat) and not _compiler():
-        return "there is no compiler (nvcc) to build gsplat's kernels with (install the CUDA toolkit, or set CUDA_HOME)"
     return ""
 
 
@@ -100,17 +95,6 @@ def _sees_a_card() -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return answer.stdout.strip().endswith("seen")
-
-
-def _compiled(gsplat: Path) -> bool:
-    """Whether gsplat came with its kernels compiled: its own wheels do, the one on PyPI does not."""
-    return any(path.suffix in {".so", ".pyd"} for path in gsplat.glob("csrc*"))
-
-
-def _compiler() -> bool:
-    """Whether ``nvcc`` is where torch's extension builder looks for it."""
-    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
-    return any(shutil.which("nvcc", path=path) for path in (None, str(Path(home) / "bin")))
 
 
 def graphics_cards() -> list[str]:

@@ -71,28 +71,10 @@ def write_job(
         for stage in ("frames", "cameras"):
             write_image(workspace.folder(stage) / file, image)
         write_image(workspace.folder("masks_refined") / f"{name}.png", mask)
-        frames.append(
-            records.Frame(
-                name=name,
-                source=f"{name}.png",
-                image=file,
-                width=width,
-                height=height,
-                source_width=width,
-                source_height=height,
-            )
-        )
-        cameras.append(
-            records.Camera(
-                name=name,
-                image=file,
-                width=width,
-                height=height,
-                K=K,
-                cam_from_world=rigid_under(cam_from_truth[name], world),
-                held_out=index % 8 == 0,
-            )
-        )
+        size = {"name": name, "image": file, "width": width, "height": height}
+        frames.append(records.Frame(**size, source=f"{name}.png", source_width=width, source_height=height))
+        cam_from_world = rigid_under(cam_from_truth[name], world)
+        cameras.append(records.Camera(**size, K=K, cam_from_world=cam_from_world, held_out=index % 8 == 0))
         sure = (confidence or {}).get(name, 1.0)
         rows.append(records.Mask(name=name, image=f"{name}.png", confidence=sure, method="truth"))
     records.Frames(frames=frames).save(workspace.folder("frames"))

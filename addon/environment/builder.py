@@ -115,16 +115,15 @@ class Builder:
         self._begin(1)
         self._download(build, fetcher)
         target = layout.new_folder(self.root)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(layout.delete, target)
             self._begin(2)
             self._prepare(python, target)
             self._begin(3)
             self._unpack(build, target, packages)
             self._begin(4)
             note = self._check(layout.python_in(target), build.imports, expects_cuda=build.kind.startswith("cu"))
-        except BaseException:
-            layout.delete(target)
-            raise
+            undo.pop_all()  # whole and well: it stays
         now = Installed(
             folder=target.name, key=build.key, build=build.kind, python=python.version, base=str(python.path),
             bytes=_size(target), note=note or build.note,

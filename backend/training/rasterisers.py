@@ -145,7 +145,7 @@ def why_not_gsplat() -> str:
     except (ImportError, OSError, RuntimeError) as error:
         return f"gsplat's CUDA kernels could not be loaded: {error}"
     if getattr(_backend, "_C", None) is None:
-        return "gsplat found no CUDA toolkit (nvcc) to build its kernels with"
+        return "gsplat found no compiler (nvcc) to build its kernels with (install the CUDA toolkit, or set CUDA_HOME)"
     return ""
 
 
