@@ -8,7 +8,7 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import environment_operators, environment_panel, preferences, properties
+    from . import environment_operators, environment_panel, models, preferences, properties
 
     return (
         preferences.TurnaroundPreferences,
@@ -16,6 +16,7 @@ def _classes() -> tuple[Any, ...]:
         properties.TurnaroundSettings,
         *_operators(),
         *environment_operators.CLASSES,
+        *models.CLASSES,
         *environment_panel.CLASSES,
         *_panels(),
     )
@@ -29,6 +30,7 @@ def _operators() -> tuple[Any, ...]:
         jobs_panel,
         marking,
         mask_operators,
+        one_picture,
         operators,
         picking,
         sharing,
@@ -40,6 +42,8 @@ def _operators() -> tuple[Any, ...]:
     return (
         capturing.TURNAROUND_OT_set_capture,
         capturing.TURNAROUND_FH_capture,
+        one_picture.TURNAROUND_OT_object_from_picture,
+        one_picture.TURNAROUND_FH_picture,
         operators.TURNAROUND_OT_run,
         operators.TURNAROUND_OT_cancel,
         operators.TURNAROUND_OT_import_result,
@@ -72,7 +76,7 @@ def _operators() -> tuple[Any, ...]:
 
 def _panels() -> tuple[Any, ...]:
     """What is seen; a panel comes before those inside it."""
-    from . import jobs_panel, mask_panel, panels, result_panel, splat_panel
+    from . import jobs_panel, mask_panel, models_panel, panels, result_panel, splat_panel
 
     return (
         panels.TURNAROUND_UL_prompts,
@@ -88,6 +92,7 @@ def _panels() -> tuple[Any, ...]:
         result_panel.TURNAROUND_PT_use,
         splat_panel.TURNAROUND_PT_splats,
         jobs_panel.TURNAROUND_PT_jobs,
+        *models_panel.CLASSES,
     )
 
 

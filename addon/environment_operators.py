@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install, cancel, check, remove, choose: what can be done with the backend's environment, and its models listed."""
+"""Install, cancel, check, remove, choose: what can be done with the backend's environment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import environment_runtime
+from .environment import layout
 from .environment.diagnostics import report
 from .environment.manager import Action, Manager, State
-from .preferences import PACKAGE, preferences
+from .preferences import preferences
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
+NO_EXTENSION = "Turnaround is not installed as an extension."
 OFFLINE = "Blender's online access is off: allow it in the preferences (System, Network), or choose a Packages folder."
 LABELS = {
     Action.INSTALL: ("Install Backend", "IMPORT"),
@@ -38,7 +40,7 @@ def operator_for(action: Action) -> str:
 def reason_not_to_install(manager: Manager | None) -> str:
     """Why nothing can be installed now; an empty string where it can."""
     if manager is None:
-        return "Turnaround is not installed as an extension."
+        return NO_EXTENSION
     if manager.busy:
         return "The backend's environment is being worked on."
     if manager.settings.chosen is not None:
@@ -53,6 +55,18 @@ def _is_folder(packages: str) -> bool:
     from .environment.download import is_local
 
     return bool(packages) and is_local(packages)
+
+
+def repair() -> tuple[str, str]:
+    """Operator and text of the button that mends the backend; the preferences where a click alone cannot."""
+    manager = environment_runtime.manager()
+    if manager is not None and manager.settings.chosen is not None:
+        return operator_for(Action.CHOOSE), "Use Another Environment"
+    if manager is None or reason_not_to_install(manager):
+        return "turnaround.preferences", "Open Preferences"
+    button = manager.status().button
+    action = Action.REPAIR if button is Action.CHECK else button
+    return operator_for(action), LABELS[action][0]
 
 
 def follow(operator: Any, manager: Manager) -> set[OperatorReturnItems]:
@@ -71,7 +85,24 @@ def follow(operator: Any, manager: Manager) -> set[OperatorReturnItems]:
     return {"FINISHED"}
 
 
-class TURNAROUND_OT_backend_install(bpy.types.Operator):  # noqa: N801 - Blender's naming rule
+class _OnEnvironment:
+    """An operator that begins something with the environment: its ``begin`` raises ``ValueError`` where it cannot."""
+
+    def execute(self, context: Any) -> set[OperatorReturnItems]:
+        """Start; without a window also finish."""
+        operator: Any = self
+        manager = environment_runtime.manager()
+        try:
+            if manager is None:
+                raise ValueError(NO_EXTENSION)
+            operator.begin(manager)
+        except ValueError as error:
+            operator.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return follow(operator, environment_runtime.manager() or manager)
+
+
+class TURNAROUND_OT_backend_install(_OnEnvironment, bpy.types.Operator):  # noqa: N801 - Blender's naming rule
     """Make the backend's own Python environment in your extension folder. It needs no admin rights and changes nothing
     else on this computer; the one in use is kept until the new one works. What has been downloaded is kept if it stops
     """
@@ -87,13 +118,9 @@ class TURNAROUND_OT_backend_install(bpy.types.Operator):  # noqa: N801 - Blender
             cls.poll_message_set(reason)
         return not reason
 
-    def execute(self, context: Any) -> set[OperatorReturnItems]:
-        """Start; without a window also finish."""
-        manager = environment_runtime.manager()
-        if manager is None:
-            return {"CANCELLED"}
+    def begin(self, manager: Manager) -> None:
+        """Install, go on, update or repair."""
         manager.install()
-        return follow(self, manager)
 
 
 class TURNAROUND_OT_backend_cancel(bpy.types.Operator):  # noqa: N801
@@ -119,7 +146,7 @@ class TURNAROUND_OT_backend_cancel(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class TURNAROUND_OT_backend_check(bpy.types.Operator):  # noqa: N801
+class TURNAROUND_OT_backend_check(_OnEnvironment, bpy.types.Operator):  # noqa: N801
     """Load every library of the backend and ask it whether it is well"""
 
     bl_idname = "turnaround.backend_check"
@@ -131,16 +158,12 @@ class TURNAROUND_OT_backend_check(bpy.types.Operator):  # noqa: N801
         manager = environment_runtime.manager()
         return manager is not None and not manager.busy and manager.status().state is not State.ABSENT
 
-    def execute(self, context: Any) -> set[OperatorReturnItems]:
-        """Start; without a window also finish."""
-        manager = environment_runtime.manager()
-        if manager is None:
-            return {"CANCELLED"}
+    def begin(self, manager: Manager) -> None:
+        """Check."""
         manager.check()
-        return follow(self, manager)
 
 
-class TURNAROUND_OT_backend_remove(bpy.types.Operator):  # noqa: N801
+class TURNAROUND_OT_backend_remove(_OnEnvironment, bpy.types.Operator):  # noqa: N801
     """Delete the backend's environment and its downloads. Your jobs and models stay"""
 
     bl_idname = "turnaround.backend_remove"
@@ -165,21 +188,13 @@ class TURNAROUND_OT_backend_remove(bpy.types.Operator):  # noqa: N801
         manager: Any = context.window_manager
         return manager.invoke_confirm(self, event)
 
-    def execute(self, context: Any) -> set[OperatorReturnItems]:
-        """Start; without a window also finish."""
-        manager = environment_runtime.manager()
-        if manager is None:
-            return {"CANCELLED"}
+    def begin(self, manager: Manager) -> None:
+        """Delete it."""
         environment_runtime.release()
-        try:
-            manager.remove()
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return follow(self, manager)
+        manager.remove()
 
 
-class TURNAROUND_OT_backend_use(bpy.types.Operator):  # noqa: N801
+class TURNAROUND_OT_backend_use(_OnEnvironment, bpy.types.Operator):  # noqa: N801
     """Use an environment of your own in which the backend is installed: choose its interpreter or its folder"""
 
     bl_idname = "turnaround.backend_use"
@@ -192,26 +207,19 @@ class TURNAROUND_OT_backend_use(bpy.types.Operator):  # noqa: N801
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: Any) -> set[OperatorReturnItems]:
+    def begin(self, manager: Manager) -> None:
         """Set the preference, then check."""
-        from .environment import layout
-
         path = Path(bpy.path.abspath(self.filepath))
         if path.is_dir():
             path = layout.python_in(path)
-        kept, manager = preferences(), environment_runtime.manager()
-        if kept is None or manager is None or not path.is_file():
-            self.report({"ERROR"}, f"There is no Python at {path}: choose the interpreter of an environment.")
-            return {"CANCELLED"}
+        kept = preferences()
+        if kept is None or not path.is_file():
+            raise ValueError(f"There is no Python at {path}: choose the interpreter of an environment.")
         if manager.busy:
-            self.report({"ERROR"}, "The backend's environment is being worked on.")
-            return {"CANCELLED"}
+            raise ValueError("The backend's environment is being worked on.")
         kept.python = str(path)
-        chosen = environment_runtime.manager()
-        if chosen is None:
-            return {"CANCELLED"}
+        chosen = environment_runtime.manager() or manager
         chosen.check()
-        return follow(self, chosen)
 
 
 class TURNAROUND_OT_backend_diagnostics(bpy.types.Operator):  # noqa: N801
@@ -224,7 +232,7 @@ class TURNAROUND_OT_backend_diagnostics(bpy.types.Operator):  # noqa: N801
         """Put the text on the clipboard; without a window there is none, so it is reported."""
         manager = environment_runtime.manager()
         if manager is None:
-            self.report({"ERROR"}, "Turnaround is not installed as an extension.")
+            self.report({"ERROR"}, NO_EXTENSION)
             return {"CANCELLED"}
         manifest = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
         version = tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
@@ -237,44 +245,6 @@ class TURNAROUND_OT_backend_diagnostics(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class TURNAROUND_OT_backend_models(bpy.types.Operator):  # noqa: N801
-    """Ask the backend which learned models there are, and which are installed"""
-
-    bl_idname = "turnaround.backend_models"
-    bl_label = "Show Models"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Say why the models cannot be listed."""
-        manager = environment_runtime.manager()
-        if manager is None or manager.status().python is None:
-            cls.poll_message_set("Install the backend first: it knows its models.")
-            return False
-        return True
-
-    def execute(self, context: Any) -> set[OperatorReturnItems]:
-        """Ask; the answer is drawn when it comes."""
-        from . import runtime
-
-        session, found = runtime.session(), environment_runtime.models()
-
-        def keep(result: dict[str, Any] | None, problem: Any) -> None:
-            found.clear()
-            found.update(result or {"problem": f"{problem.message} {problem.hint}".strip()})
-            environment_runtime.redraw()
-
-        if bpy.app.background:
-            try:
-                keep(session.ask("models", {}), None)
-            except ValueError as error:
-                self.report({"ERROR"}, str(error))
-                return {"CANCELLED"}
-            return {"FINISHED"}
-        session.call("models", {}, keep)
-        runtime.listen()
-        return {"FINISHED"}
-
-
 CLASSES = (
     TURNAROUND_OT_backend_install,
     TURNAROUND_OT_backend_cancel,
@@ -282,6 +252,4 @@ CLASSES = (
     TURNAROUND_OT_backend_remove,
     TURNAROUND_OT_backend_use,
     TURNAROUND_OT_backend_diagnostics,
-    TURNAROUND_OT_backend_models,
 )
-__all__ = ["CLASSES", "LABELS", "OFFLINE", "PACKAGE", "operator_for", "reason_not_to_install"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The backend's state with the one button that fits it, in the sidebar while there is something to do, and always in
-the preferences; there also its models.
+the preferences.
 """
 
 from __future__ import annotations
@@ -108,25 +108,6 @@ def draw_setup(layout: Any, context: Any) -> None:
     if status.button is not Action.CHOOSE:
         row.operator("turnaround.backend_use", text="Use Existing", icon="FILEBROWSER")
     row.operator("turnaround.backend_diagnostics", icon="COPYDOWN")
-
-
-def draw_models(layout: Any, context: Any) -> None:
-    """The learned models with size, licence, purpose, installed or not."""
-    box = layout.box()
-    row = box.row()
-    row.label(text="Models", icon="OUTLINER_OB_POINTCLOUD")
-    row.operator("turnaround.backend_models", text="Show", icon="FILE_REFRESH")
-    found = environment_runtime.models()
-    if found.get("problem"):
-        wrapped(box.column(align=True), found["problem"], context, "ERROR")
-    if found.get("folder"):
-        box.label(text=str(found["folder"]), icon="FILE_FOLDER")
-    column = box.column(align=True)
-    for model in found.get("models", ()):
-        row = column.row()
-        row.label(text=str(model["name"]), icon="CHECKMARK" if model["installed"] else "BLANK1")
-        row.label(text=f"{model['size'] / 1e6:.0f} MB, {model['licence']}")
-        row.label(text=str(model["purpose"]))
 
 
 CLASSES = (TURNAROUND_PT_backend,)

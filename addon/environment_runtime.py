@@ -18,7 +18,6 @@ from .preferences import environment_root, preferences, user_folder
 
 _TICK_SECONDS = 0.2
 _manager: Manager | None = None
-_models: dict[str, Any] = {}
 
 
 def manager() -> Manager | None:
@@ -39,10 +38,10 @@ def manager() -> Manager | None:
 
 def in_use() -> bool:
     """Whether the backend is at work, so that its files must stay."""
-    from . import runtime
+    from . import models, runtime
 
     session = runtime.current()
-    return session is not None and session.active
+    return session is not None and (session.active or models.fetching())
 
 
 def release() -> None:
@@ -50,7 +49,7 @@ def release() -> None:
     from . import runtime
 
     session = runtime.current()
-    if session is not None and not session.active:
+    if session is not None and not in_use():
         session.stop()
 
 
@@ -69,12 +68,6 @@ def shut_down() -> None:
         _manager.stop()
         atexit.unregister(_manager.stop)
         _manager = None
-    _models.clear()
-
-
-def models() -> dict[str, Any]:
-    """What the backend has said of its models: ``folder``, ``models``, or ``problem``; empty while it was not asked."""
-    return _models
 
 
 def redraw() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".bmp"})
 """What lists of photos offer; the backend itself looks into the files."""
+PICTURE_SUFFIXES = PHOTO_SUFFIXES | {".gif"}
+"""What one picture alone may be."""
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp"})
 """What counts as a video by its name."""
 _GENERIC = frozenset({"images", "image", "photos", "pictures", "frames", "input", "rgb", "train", "dcim"})
@@ -20,9 +22,16 @@ def capture_name(capture: Path) -> str:
     return said or name or "capture"
 
 
-def photos_in(folder: str) -> list[str]:
-    """Names of the photos in ``folder``, sorted; none where the folder cannot be read."""
-    return list(_inside(folder)[0])
+def photos_in(capture: str) -> list[str]:
+    """Names of the photos in a folder, sorted, or of the picture that ``capture`` is; none where it cannot be read."""
+    picture = picture_of(capture)
+    return [picture.name] if picture else list(_inside(capture)[0])
+
+
+def picture_of(capture: str) -> Path | None:
+    """The picture that the capture is; None where it is a folder, a video or nothing."""
+    path = Path(capture)
+    return path if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else None
 
 
 def film_of(capture: str) -> Path | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import runtime, viewport
-from .naming import film_of
+from .naming import film_of, picture_of
 from .preferences import PACKAGE, backend_python
 from .properties import settings_of
 from .session import State
@@ -28,12 +28,12 @@ def reason_not_to_run(context: Any, busy_counts: bool = True) -> str:
     if busy_counts and session is not None and session.busy:
         return "A job is running."
     if not settings.capture:
-        return "Choose the folder with the photos, or a video, first."
+        return "Choose the folder with the photos, a video or one picture first."
     path = Path(settings.capture_path)
     if not path.exists():
         return "The capture does not exist: the folder or the video was moved or deleted."
-    if path.is_file() and film_of(str(path)) is None:
-        return "This file is no video: choose a folder of photos, or a video."
+    if path.is_file() and film_of(str(path)) is None and picture_of(str(path)) is None:
+        return "This file is no picture and no video: choose a folder of photos, a video or one picture."
     if backend_python() is None:
         return "The backend's Python was not found: set it in the preferences of Turnaround."
     return ""
@@ -146,6 +146,13 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
         options={"SKIP_SAVE"},
     )
 
+    use_place: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="At a Place", description="Put a new result somewhere else than the origin", options={"SKIP_SAVE"}
+    )
+    place: bpy.props.FloatVectorProperty(  # type: ignore[valid-type]
+        name="Place", description="Where the middle of the result's base stands", subtype="XYZ", options={"SKIP_SAVE"}
+    )
+
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Any scene that can be edited will do; which job, ``execute`` says."""
@@ -173,6 +180,8 @@ class TURNAROUND_OT_import_result(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         scene.turnaround.job = str(Path(folder).resolve())
         if not imported.updated:
+            if self.use_place:
+                imported.root.location = self.place
             for item in context.selected_objects:
                 item.select_set(False)
             imported.root.select_set(True)

@@ -11,7 +11,7 @@ import bpy
 from . import pictures, runtime
 from .joblist import STOPPED
 from .marking import is_marking
-from .naming import film_of, photos_in
+from .naming import film_of, photos_in, picture_of
 from .preferences import backend_python
 from .properties import settings_of
 from .remedies import draw_remedy
@@ -28,6 +28,8 @@ TITLES = {
     "texture": "Painting the texture",
     "splats": "Making splats",
     "export": "Writing the result",
+    "assumed_cameras": "Assuming the camera",
+    "shape": "Making up the shape",
 }
 PREVIEW_SCALE = 11.0
 """Widgets' heights of 20 pixels: the picture fills a sidebar of 290 pixels without making it scroll."""
@@ -71,12 +73,15 @@ class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
         row = layout.row(align=True)
         row.prop(settings, "capture", text="")
         row.operator("turnaround.set_capture", text="", icon="FILE_MOVIE")
+        row.operator("turnaround.object_from_picture", text="", icon="FILE_IMAGE")
         if not settings.capture:
-            layout.label(text="Choose a folder of photos, or a video", icon="INFO")
+            layout.label(text="Choose photos, a video or one picture", icon="INFO")
             return
         found = runtime.looked_into(settings.capture_path)
         film = film_of(settings.capture_path)
-        if film is not None:
+        if picture_of(settings.capture_path) is not None:
+            layout.label(text="One picture", icon="FILE_IMAGE")
+        elif film is not None:
             layout.label(text=said_of_video(found.get("video") or {}) or film.name, icon="FILE_MOVIE")
         else:
             count = len(photos_in(settings.capture_path))
@@ -136,6 +141,7 @@ class TURNAROUND_PT_reconstruct(bpy.types.Panel):  # noqa: N801
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.enabled = not busy
+        column.prop(settings, "recipe")
         column.prop(settings, "preset")
         column.prop(settings, "use_length")
         if settings.use_length:

@@ -70,7 +70,7 @@ class TurnaroundPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: Any) -> None:
         """Draw the backend with the button that fits it, then the settings."""
-        from . import environment_panel
+        from . import environment_panel, models_panel
 
         layout = self.layout
         if layout is None:
@@ -82,7 +82,9 @@ class TurnaroundPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "backend_folder")
         layout.prop(self, "device")
         layout.prop(self, "folder")
-        environment_panel.draw_models(layout, context)
+        box = layout.box()
+        box.label(text="Models", icon="OUTLINER_OB_POINTCLOUD")
+        models_panel.draw_models(box, context)
 
 
 def preferences() -> Any:

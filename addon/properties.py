@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..protocol import LENGTH_OF, OPTIONS, PRESETS, JobSpec
+from ..protocol import LENGTH_OF, OPTIONS, PRESETS, RECIPES, JobSpec
 from .naming import capture_name, film_of, photos_in
 from .preferences import jobs_folder, preferences
 
@@ -32,6 +32,19 @@ def _preset_items() -> list[tuple[str, str, str]]:
         for preset in PRESETS
     }
     return [(preset, preset.capitalize(), texts[preset].capitalize()) for preset in PRESETS]
+
+
+_RECIPE_TEXTS = {
+    "auto": ("Automatic", "A single picture is made into an object as far as it shows; all else is an object's scan"),
+    "object_scan": ("Object", "Photos all around one object"),
+    "scene": ("Whole Scene", "All that the photos show, as splats, without masks and without a mesh"),
+    "single_picture": ("Few Pictures", "One to five pictures that share no view: sides nobody saw are made up"),
+}
+
+
+def _recipe_items() -> list[tuple[str, str, str]]:
+    """The recipes of the contract, with their texts."""
+    return [(name, *_RECIPE_TEXTS.get(name, (name, ""))) for name in RECIPES]
 
 
 # Blender evaluates a property's annotation where neither a lambda nor a comprehension finds this module's names, so
@@ -130,8 +143,8 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     capture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Capture",
         description=(
-            "Folder with the photos of the object, or a video of it; either may be dropped here. It is only read, "
-            "never written to"
+            "Folder with the photos of the object, a video of it, or one picture; each may be dropped here. It is only "
+            "read, never written to"
         ),
         subtype="DIR_PATH",
         update=_capture_changed,
@@ -164,6 +177,9 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     )
     preset: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Preset", description="How much work to spend", items=_preset_items(), default=PRESETS[0]
+    )
+    recipe: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Make", description="What is made of the capture", items=_recipe_items()
     )
     use_length: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Known Length", description="Scale the result to metres by one length of the object"
@@ -229,7 +245,7 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         for frame, listed in spec.prompts.items():
             for prompt in listed:
                 self.prompts.add().take(frame, prompt)
-        self.preset, self.length_of = spec.preset, spec.length_of
+        self.preset, self.recipe, self.length_of = spec.preset, spec.recipe, spec.length_of
         self.use_length = spec.length is not None
         self.length = spec.length if spec.length is not None else self.length
         self.use_masks, self.masks = bool(spec.masks), spec.masks or ""
@@ -243,13 +259,15 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     def job_spec(self) -> JobSpec:
         """This scene's settings as the backend takes them. Raises ``ValueError`` for one that is out of range."""
         machine = preferences()
+        whole = self.recipe == "scene"
         spec = JobSpec(
             capture=self.capture_path,
             job=self.own_job,
+            recipe=self.recipe,
             preset=self.preset,
             device=machine.device if machine else "auto",
-            prompts=_usable(_by_frame(self.prompts)),
-            masks=bpy.path.abspath(self.masks) if self.use_masks and self.masks else None,
+            prompts={} if whole else _usable(_by_frame(self.prompts)),
+            masks=bpy.path.abspath(self.masks) if self.use_masks and self.masks and not whole else None,
             length=float(self.length) if self.use_length else None,
             length_of=self.length_of,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .environment_operators import repair
 from .session import remedy_for
 
 _HERE: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -16,9 +17,9 @@ _HERE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "use_draft": ("turnaround.run", "Run as Draft", {"preset": "draft"}),
     "open_job_folder": ("turnaround.open_job_folder", "Open Job Folder", {}),
     "choose_job_folder": ("turnaround.preferences", "Choose Jobs Folder", {}),
-    "repair_backend": ("turnaround.preferences", "Open Preferences", {}),
+    "open_models": ("turnaround.preferences", "Open Models", {}),
 }
-"""Operator, text and properties of a remedy for the job of this scene."""
+"""Operator, text and properties of a remedy for the job of this scene; ``repair_backend`` depends on its state."""
 _IN_LIST = {
     "choose_capture": ("load", "Change Its Settings"),
     "choose_masks": ("load", "Change Its Settings"),
@@ -34,7 +35,10 @@ _IN_LIST = {
 def draw_remedy(layout: Any, code: str, job: str = "") -> None:
     """The button for an error of this ``code``, where there is one; ``job``: of that job of the list."""
     remedy = remedy_for(code)
-    if job and remedy in _IN_LIST:
+    if remedy == "repair_backend":
+        operator, text = repair()
+        layout.operator(operator, text=text)
+    elif job and remedy in _IN_LIST:
         action, text = _IN_LIST[remedy]
         button = layout.operator("turnaround.job", text=text)
         button.job, button.action = job, action

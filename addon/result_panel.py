@@ -8,6 +8,8 @@ from typing import Any
 import bpy
 
 from . import adjusting, runtime
+from .models import in_words
+from .models_panel import draw_offers
 from .panels import wrapped
 from .properties import settings_of
 
@@ -34,7 +36,11 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801 - Blender's naming ru
         else:
             row = layout.row()
             row.scale_y = 1.4
-            row.operator("turnaround.import_result", icon="IMPORT").job = settings.job_folder
+            button = row.operator("turnaround.import_result", icon="IMPORT")
+            button.job = settings.job_folder
+            if "assumed_cameras" in record.get("recipe", ()):
+                # Nothing says where a single picture's object belongs.
+                button.use_place, button.place = True, context.scene.cursor.location
             draw_facts(layout, record)
         draw_shown(layout, context)
         row = layout.row(align=True)
@@ -73,7 +79,8 @@ class TURNAROUND_PT_notes(_Below, bpy.types.Panel):  # noqa: N801
         warnings = record_of(context)["warnings"]
         for warning in warnings[:_NOTES]:
             text = f"{warning.get('message', '')} {warning.get('hint', '')}".strip()
-            wrapped(layout.column(align=True), text, context, "DOT")
+            wrapped(layout.column(align=True), in_words(text), context, "DOT")
+            draw_offers(layout, text)
         if len(warnings) > _NOTES:
             layout.label(text=f"{len(warnings) - _NOTES} more in the log", icon="BLANK1")
 

@@ -77,9 +77,11 @@ def listen() -> None:
 
 def shut_down() -> None:
     """Remove the timer and end the backend."""
-    from . import mask_operators
+    from . import mask_operators, models, one_picture
 
     mask_operators.forget()
+    models.forget()
+    one_picture.forget()
     global _session, _jobs  # noqa: PLW0603 - see above
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
@@ -135,6 +137,9 @@ def _tick() -> float | None:
         return None
     changed = _session.pump()
     if jobs().pump(_session) or changed:
+        from . import one_picture
+
+        one_picture.bring()
         redraw()
     if _session.active:
         return _TICK_SECONDS

@@ -16,6 +16,8 @@ from .estimate import forecast
 TRUTH_FOLDERS = ("masks", "mask", "depth", "gt", "ground_truth", "truth")
 TRUTH_FILES = ("cameras_gt.json", "transforms.json", "gt_mesh.ply", "cameras.txt", "cameras.bin")
 
+_ALONE = "One picture: what it shows is true to it, the other sides are made up."
+
 
 def inspect(capture: Path) -> dict[str, Any]:
     """Describe ``capture``: photos by format and size, what cannot be read and why, videos, truth nearby, forecasts.
@@ -23,7 +25,7 @@ def inspect(capture: Path) -> dict[str, Any]:
     Every photo is decoded at a reduced size, so that a truncated one is found now. Where a video is the capture,
     ``video`` describes it and ``names`` are pictures of it on which prompts may lie. Raises ``PipelineError``.
     """
-    from . import photo, sources
+    from . import photo, single, sources
 
     capture = capture.resolve()
     if not capture.exists():
@@ -70,7 +72,9 @@ def inspect(capture: Path) -> dict[str, Any]:
         "photos_in_subfolders": listing.photos_below,
         "truth": truth_near(capture),
         "presets": [asdict(forecast(preset, count, long_side)) for preset in PRESETS] if count else [],
-        "advice": _advice(count, len(unreadable), 0 if video else len(listing.videos), listing.photos_below),
+        "advice": [_ALONE]
+        if single.is_one_picture(capture)
+        else _advice(count, len(unreadable), 0 if video else len(listing.videos), listing.photos_below),
     }
 
 
@@ -134,8 +138,8 @@ def preview(capture: Path, frame: str, max_side: int, folder: Path) -> dict[str,
     film = _film_of(capture)
     if film is not None:
         return _write_preview(_video_picture(film, frame), f"{film.resolve()}#{frame}", film.stem, max_side, folder)
-    source = capture / frame
-    if source.resolve().parent != capture.resolve() and capture.resolve() not in source.resolve().parents:
+    source = capture if capture.is_file() and frame == capture.name else capture / frame
+    if source != capture and capture.resolve() not in source.resolve().parents:
         raise PipelineError("bad_request", "", f"{frame} is no photo of {capture}.", "Choose a photo of the capture.")
     try:
         picture = photo.decode(source.read_bytes())

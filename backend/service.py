@@ -26,6 +26,7 @@ from ..protocol import ERRORS, FINAL_EVENTS, RECIPES, REQUESTS, VERSION, Event, 
 from . import device, jobs, stdio
 from .errors import PipelineError
 from .mask_session.host import Host
+from .models.errand import Errand
 from .result import product_version
 
 IDLE_SECONDS = 1800.0
@@ -74,6 +75,7 @@ class Service:
         self._greeted = False
         self._slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures")
         self._masks = Host()
+        self._errand = Errand()
         # One thread of its own: requests of a mask session are answered in order, and it may load a model first.
         self._mask_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="masks")
         self._pending = 0
@@ -110,13 +112,18 @@ class Service:
                 job.cancel.set()
             self._changed.notify_all()
         self._slow.shutdown(wait=False, cancel_futures=True)
+        self._errand.stop()
         self._masks.end()
         self._mask_thread.shutdown(wait=True, cancel_futures=True)
         self._runner.join()
 
     def _busy(self) -> bool:
-        """Whether a job runs or waits, or a picture is being looked at."""
-        return self._pending > 0 or any(j.state in {"queued", "running"} for j in list(self._jobs.values()))
+        """Whether a job runs or waits, a picture is being looked at, or a model fetched."""
+        return (
+            self._pending > 0
+            or self._errand.busy
+            or any(j.state in {"queued", "running"} for j in list(self._jobs.values()))
+        )
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
@@ -230,7 +237,18 @@ class Service:
     def _on_models(self) -> dict[str, Any]:
         from .models import commands
 
-        return commands.listed().facts
+        return {**commands.listed().facts, "errand": self._errand.state()}
+
+    def _on_model_install(self, name: str, file: str = "") -> dict[str, Any]:
+        self._errand.start(name, Path(file) if file else None)
+        return self._errand.state()
+
+    def _on_model_stop(self) -> dict[str, Any]:
+        self._errand.stop()
+        return self._errand.state()
+
+    def _on_model_remove(self, name: str) -> dict[str, Any]:
+        return {"removed": self._errand.remove(name)}
 
     def _on_masks_open(
         self, capture: str, folder: str, engine: str = "auto", model: str = "auto", device: str = "auto",

@@ -22,6 +22,10 @@ REQUESTS: dict[str, str] = {
     "masks_stop": "{session} -> {stopped}; what was carried so far stays",
     "masks_close": "{session} -> {closed}",
     "doctor": "{} -> {checks: [{name, ok, detail, hint}]}",
-    "models": "{} -> {folder, models: [{name, installed, kind, purpose, licence, size, sha256, file, urls}]}",
+    "models": "{} -> {folder, models: [{name, installed, kind, purpose, licence, size, sha256, file, urls}], errand}; "
+    "errand is what model_install was asked for last: {name, action, state, fraction, text, message, hint}",
+    "model_install": "{name, file} -> errand; fetches a model from its source, or takes in file (empty: the network)",
+    "model_stop": "{} -> errand; what has come stays",
+    "model_remove": "{name} -> {removed}",
     "shutdown": "{} -> {}; running jobs are cancelled",
 }

@@ -14,13 +14,15 @@ class CaptureFrames:
     """Photos of ``capture`` in natural order, and their upright copies in ``folder``, longer side at most ``side``."""
 
     def __init__(self, capture: Path, folder: Path, side: int) -> None:
-        from .. import sources
+        from .. import single
 
-        if not capture.is_dir():
-            raise PipelineError("capture_missing", "", f"There is no folder {capture}.", "Choose a folder of photos.")
+        if not capture.exists():
+            raise PipelineError(
+                "capture_missing", "", f"There is no capture at {capture}.", "Choose a folder of photos."
+            )
         if capture.resolve() in (folder.resolve(), *folder.resolve().parents):
             raise PipelineError("bad_request", "", f"The folder {folder} lies in the capture.", "Choose another.")
-        self._paths = sources.list_capture(capture).photos
+        self._paths = single.list_pictures(capture).photos
         if not self._paths:
             raise PipelineError("capture_empty", "", f"There is no photo in {capture}.", "Choose a folder of photos.")
         self.names = [path.name for path in self._paths]

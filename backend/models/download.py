@@ -7,7 +7,9 @@ dropped connection is taken up again a few times by itself; after that the next 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -58,13 +60,15 @@ def _fetch(url: str, partial: Path, size: int, progress: Progress | None) -> Non
     if have > size:
         partial.unlink()
         have = 0
+    if progress and have:
+        progress(have, size)  # it may have been stopped while it waited
     if have == size:
         return
     request = urllib.request.Request(url, headers={"User-Agent": "turnaround"})  # noqa: S310 - from our own table
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310 - as above
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=trusted(url))  # noqa: S310 - as above
     except urllib.error.HTTPError as error:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             partial.unlink(missing_ok=True)  # the file there is another one: begin again
@@ -84,3 +88,15 @@ def _fetch(url: str, partial: Path, size: int, progress: Progress | None) -> Non
 def _starts_at(answer: http.client.HTTPResponse, start: int) -> bool:
     """Whether a partial answer begins at byte ``start``."""
     return (answer.headers.get("Content-Range") or "").replace(" ", "").startswith(f"bytes{start}-")
+
+
+def trusted(url: str) -> ssl.SSLContext | None:
+    """Trusted authorities: the system's, and those that come with pip, as Blender's Python may find none of them."""
+    if not url.startswith("https"):
+        return None
+    context = ssl.create_default_context()
+    with contextlib.suppress(ImportError, OSError):
+        from pip._vendor import certifi
+
+        context.load_verify_locations(cafile=certifi.where())
+    return context

@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-from turnaround.addon.naming import capture_from, film_of, photos_in
+from turnaround.addon.naming import capture_from, film_of, photos_in, picture_of
 
 MODULE = "bl_ext.user_default.turnaround"
 
@@ -35,6 +35,14 @@ class TestNames:
             assert film_of(str(shelf / other)) is None
         assert film_of("") is None
         assert photos_in("") == []
+
+    def test_a_picture_is_a_capture_of_its_own(self, shelf):
+        picture = shelf / "photos" / "b.PNG"
+        assert picture_of(str(picture)) == picture
+        assert photos_in(str(picture)) == ["b.PNG"]
+        for other in ("photos", "film/clip.MP4", "photos/notes.txt", "photos/absent.jpg"):
+            assert picture_of(str(shelf / other)) is None
+        assert picture_of("") is None
 
     def test_a_folder_is_read_again_once_it_has_changed(self, shelf):
         assert photos_in(str(shelf / "photos")) == ["a.jpg", "b.PNG"]

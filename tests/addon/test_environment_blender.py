@@ -117,9 +117,15 @@ def test_install_check_and_remove_by_operators(setting_up):
     assert drawn()["operators"][0] == "turnaround.backend_check"
     assert bpy.ops.turnaround.backend_check() == {"FINISHED"}
     assert bpy.ops.turnaround.backend_diagnostics() == {"FINISHED"}
+    repair = module("environment_operators").repair
+    assert repair() == ("turnaround.backend_install", "Repair Backend"), "an error of its libraries, all files there"
     python.unlink()
     manager.forget()
     assert module("environment_panel").LABELS[manager.status().button][0] == "Repair Backend"
+    assert repair() == ("turnaround.backend_install", "Repair Backend")
+    kept.packages = ""
+    assert repair() == ("turnaround.preferences", "Open Preferences"), "offline: a click alone cannot"
+    kept.packages = str(packages)
     assert bpy.ops.turnaround.backend_install() == {"FINISHED"}
     assert preferences.backend_python().is_file()
     assert bpy.ops.turnaround.backend_remove() == {"FINISHED"}
@@ -175,29 +181,6 @@ def test_an_environment_of_ones_own_is_used_and_never_deleted(setting_up, tmp_pa
     assert not bpy.ops.turnaround.backend_install.poll()
     with pytest.raises(RuntimeError, match="There is no Python at"):
         bpy.ops.turnaround.backend_use(filepath=str(tmp_path))
-
-
-def test_the_models_come_from_the_backend(setting_up, monkeypatch, tmp_path):
-    import bpy
-
-    row = {"name": "small", "installed": True, "licence": "MIT", "purpose": "masks", "size": 2_000_000}
-    script = tmp_path / "models.py"
-    script.write_text(
-        "import json, sys\n"
-        "for line in sys.stdin:\n"
-        "    r = json.loads(line)\n"
-        f"    answers = {{'hello': {{'version': 1}}, 'models': {{'folder': '/m', 'models': [{row!r}]}}}}\n"
-        "    a = answers.get(r['method'], {})\n"
-        "    print(json.dumps({'jsonrpc': '2.0', 'id': r['id'], 'result': a}), flush=True)\n"
-    )
-    kept, _manager, _packages = setting_up
-    kept.python = sys.executable
-    runtime = module("runtime")
-    monkeypatch.setattr(runtime.session(), "script", script)
-    assert bpy.ops.turnaround.backend_models() == {"FINISHED"}
-    layout = Layout()
-    module("environment_panel").draw_models(layout, bpy.context)
-    assert layout.seen["texts"][1:] == ["/m", "small", "2 MB, MIT", "masks"]
 
 
 def test_disabling_the_extension_ends_the_builder(setting_up):

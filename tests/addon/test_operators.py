@@ -139,10 +139,11 @@ def test_the_preview_is_loaded_with_the_photos_full_size(backend, addon, monkeyp
 class TestPanels:
     def test_an_empty_scene(self, addon, scene, monkeypatch):
         monkeypatch.setenv("TURNAROUND_PYTHON", "/no/such/python")
-        assert "Choose a folder" in addon.draw("capture").texts()
+        assert "Choose photos, a video or one picture" in addon.draw("capture").texts()
         assert "turnaround.mark_object" in addon.draw("object").operators()
         texts = addon.draw("reconstruct").texts()
         assert "Python was not found" in texts
+        assert "turnaround.backend_use" in addon.draw("reconstruct").operators(), "an environment of one's own"
         assert "Nothing yet" in addon.draw("result").texts()
 
     def test_a_capture_and_prompts(self, addon, scene, capture, backend):
@@ -266,8 +267,8 @@ class TestPanels:
             assert set(properties) <= set(kind.properties.keys())
         actions = set(bpy.ops.turnaround.job.get_rna_type().properties["action"].enum_items.keys())
         assert {action for action, _text in remedies._IN_LIST.values()} <= actions
-        # Cameras are given on the command line only.
-        assert set(protocol.ERRORS.values()) - {"", "choose_cameras"} <= set(remedies._HERE)
+        # Cameras are given on the command line only; what mends the backend depends on its state.
+        assert set(protocol.ERRORS.values()) - {"", "choose_cameras", "repair_backend"} <= set(remedies._HERE)
 
 
 class TestEnabling:

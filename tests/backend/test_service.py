@@ -237,7 +237,12 @@ def test_doctor_and_inspect_answer(connect, fake_capture):
     checks = client.result("doctor")["checks"]
     assert {"python", "numpy", "cuda", "cache", "disk"} <= {c["name"] for c in checks}
     assert all(c["ok"] or c["hint"] for c in checks)
-    rows = client.result("models")["models"]
+    listed = client.result("models")
+    rows = listed["models"]
+    assert listed["errand"]["state"] == "idle"
+    assert client.result("model_stop")["state"] == "idle"
+    refused = client.ask("model_install", name="nosuch")["error"]["data"]
+    assert (refused["code"], refused["hint"]) == ("bad_request", "See the list of models.")
     assert all({"name", "installed", "size", "licence", "purpose"} <= set(row) for row in rows)
     assert {"sam2.1-small", "triposr"} <= {row["name"] for row in rows}
     found = client.result("inspect", capture=str(fake_capture.folder))

@@ -164,7 +164,7 @@ def test_what_cannot_be_used_is_said(session, frame, prompts, error, part):
 def test_nothing_to_propagate_and_bad_captures(session, tmp_path, capture):
     with pytest.raises(PipelineError, match="Nothing is marked"):
         session.propagate()
-    with pytest.raises(PipelineError, match="no folder"):
+    with pytest.raises(PipelineError, match="no capture"):
         MaskSession(tmp_path / "none", tmp_path / "s", "auto", "auto", "cpu", 640)
     with pytest.raises(PipelineError, match="in the capture"):
         MaskSession(capture, capture / "s", "auto", "auto", "cpu", 640)

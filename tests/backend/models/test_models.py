@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 import threading
+import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from turnaround.backend import cli
 from turnaround.backend.errors import PipelineError
 from turnaround.backend.models import commands, download, registry, store, tensors
+from turnaround.backend.models.errand import Errand
 
 CONTENT = np.random.default_rng(3).integers(0, 256, 3_000_017).astype(np.uint8).tobytes()
 
@@ -275,3 +277,79 @@ def test_weights_are_tensors_or_refused(tmp_path, capsys):
             tensors.load_tensors(path)
         assert caught.value.code == "model_refused"
     assert "must not run" not in capsys.readouterr().out
+
+
+def ended(errand: Errand) -> dict:
+    """The state of an errand that is over."""
+    end = time.monotonic() + 20
+    while errand.busy and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not errand.busy
+    return errand.state()
+
+
+def test_an_errand_fetches_says_how_far_it_is_and_deletes(server, model):
+    errand = Errand()
+    assert errand.state()["state"] == "idle"
+    errand.start("made")
+    state = ended(errand)
+    assert (state["state"], state["fraction"], state["name"]) == ("done", 1.0, "made")
+    assert state["text"] == "Downloading: 3 of 3 MB"
+    assert store.installed(model)
+    errand.start("made")
+    assert ended(errand)["state"] == "done", "what is there is not fetched again"
+    assert len(server.asked) == 1
+    assert errand.remove("made")
+    assert not errand.remove("made")
+    assert not store.installed(model)
+
+
+def test_an_errand_takes_in_a_file_or_says_what_is_wrong(server, model, tmp_path):
+    errand, file = Errand(), tmp_path / "mine.bin"
+    file.write_bytes(CONTENT[:-1])
+    errand.start("made", file)
+    state = ended(errand)
+    assert state["state"] == "failed"
+    assert "should have 3000017 bytes" in state["message"]
+    assert "made.onnx" in state["hint"]
+    file.write_bytes(CONTENT)
+    errand.start("made", file)
+    assert ended(errand)["state"] == "done"
+    assert store.path_of(model).read_bytes() == CONTENT
+    assert not server.asked, "no network"
+
+
+def test_an_errand_is_stopped_and_goes_on_where_it_was(server, model, monkeypatch):
+    errand = Errand()
+    reached, go_on = threading.Event(), threading.Event()
+    plain = errand._progress
+
+    def slow(done, size):
+        if done >= 1 << 20:
+            reached.set()
+            go_on.wait(10)
+        plain(done, size)
+
+    monkeypatch.setattr(errand, "_progress", slow)
+    errand.start("made")
+    assert reached.wait(10)
+    with pytest.raises(PipelineError, match="is being fetched"):
+        errand.start("made")
+    with pytest.raises(PipelineError, match="is being fetched"):
+        errand.remove("made")
+    errand.stop()
+    go_on.set()
+    assert ended(errand)["state"] == "stopped"
+    assert not store.installed(model)
+    errand.start("made")
+    assert ended(errand)["state"] == "done"
+    assert server.asked[1].startswith("bytes="), "not from the start again"
+    with pytest.raises(PipelineError, match="no model called nosuch"):
+        errand.start("nosuch")
+
+
+def test_trust_is_for_encrypted_addresses_and_knows_authorities():
+    assert download.trusted("http://127.0.0.1/x") is None
+    context = download.trusted("https://example.org/x")
+    assert context.check_hostname
+    assert context.cert_store_stats()["x509_ca"] > 50
