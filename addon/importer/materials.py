@@ -36,8 +36,11 @@ def captured_colours() -> bpy.types.Material:
     return material
 
 
-def _shown_or_lit(material: bpy.types.Material, nodes: Any, colour: Any) -> None:
-    """Show the output *Color* of the node ``colour`` as emission, or as a rough surface where *Relight* is 1."""
+def _shown_or_lit(material: bpy.types.Material, nodes: Any, colour: Any) -> Any:
+    """Show the output *Color* of the node ``colour`` as emission, or as a rough surface where *Relight* is 1.
+
+    Returns the node of the rough surface.
+    """
     links = _links(material)
     output = nodes.new("ShaderNodeOutputMaterial")
     mix = nodes.new("ShaderNodeMixShader")
@@ -54,12 +57,15 @@ def _shown_or_lit(material: bpy.types.Material, nodes: Any, colour: Any) -> None
     links.new(diffuse.outputs[0], mix.inputs[2])
     links.new(mix.outputs[0], output.inputs["Surface"])
     _arrange((relight,), (emission, diffuse), (mix,), (output,))
+    return diffuse
 
 
-def captured_texture(picture: bpy.types.Image, uv_map: str) -> bpy.types.Material:
+def captured_texture(
+    picture: bpy.types.Image, uv_map: str, relief: bpy.types.Image | None = None
+) -> bpy.types.Material:
     """The same for a texture: ``picture`` by ``uv_map``, as emission, or as a diffuse surface where *Relight* is 1.
 
-    One material a picture.
+    ``relief`` is a normal map for that surface; emission needs none. One material a picture.
     """
     mark = f"captured_texture {picture.name_full}"
     found = _existing(mark)
@@ -68,15 +74,26 @@ def captured_texture(picture: bpy.types.Image, uv_map: str) -> bpy.types.Materia
     material, nodes = _new(mark, "Turnaround Texture")
     place = nodes.new("ShaderNodeUVMap")
     place.uv_map = uv_map
-    image = nodes.new("ShaderNodeTexImage")
-    image.image = picture
-    # At a chart's edge the texture goes on outwards; what lies across the picture's edge is another chart.
-    image.extension = "EXTEND"
-    _links(material).new(place.outputs["UV"], image.inputs["Vector"])
-    _shown_or_lit(material, nodes, image)
-    place.location = (-440.0, 0.0)
-    image.location = (-220.0, 0.0)
+    image = _texture(material, nodes, picture, place)
+    lit = _shown_or_lit(material, nodes, image)
+    place.location, image.location = (-740.0, 0.0), (-300.0, 0.0)
+    if relief is not None:
+        bumps, turn = _texture(material, nodes, relief, place), nodes.new("ShaderNodeNormalMap")
+        turn.uv_map = uv_map
+        _links(material).new(bumps.outputs["Color"], turn.inputs["Color"])
+        _links(material).new(turn.outputs["Normal"], lit.inputs["Normal"])
+        bumps.location, turn.location = (-520.0, -320.0), (-220.0, -320.0)
     return material
+
+
+def _texture(material: bpy.types.Material, nodes: Any, picture: bpy.types.Image, place: Any) -> Any:
+    """A node that reads ``picture`` where the node ``place`` says."""
+    node = nodes.new("ShaderNodeTexImage")
+    node.image = picture
+    # At a chart's edge the texture goes on outwards; what lies across the picture's edge is another chart.
+    node.extension = "EXTEND"
+    _links(material).new(place.outputs["UV"], node.inputs["Vector"])
+    return node
 
 
 def soft_splats() -> bpy.types.Material:

@@ -44,9 +44,10 @@ def import_mesh(path: Path, place: Place) -> bpy.types.Object:
         fill(mesh, positions, triangles, uvs)
     if ply.has(vertices, *RGB):
         set_byte_colours(mesh, ply.columns(vertices, RGB, np.uint8))
-    picture = load_picture(place.result) if len(uvs) else None
+    picture = load_picture(place.result, "texture") if len(uvs) else None
+    relief = load_picture(place.result, "normal_map") if len(uvs) else None
     if is_new:
-        mesh.materials.append(captured_texture(picture, UV_MAP) if picture else captured_colours())
+        mesh.materials.append(captured_texture(picture, UV_MAP, relief) if picture else captured_colours())
     return item
 
 
@@ -67,15 +68,19 @@ def texture_coordinates(result: Result, corners: int) -> np.ndarray:
     return np.stack([uvs[:, 0], 1.0 - uvs[:, 1]], axis=1).astype(np.float32)
 
 
-def load_picture(result: Result) -> bpy.types.Image:
-    """The job's texture, read anew where an earlier import loaded it."""
-    path = str(result.path("texture"))
+def load_picture(result: Result, kind: str) -> bpy.types.Image | None:
+    """The job's texture or normal map, read anew where an earlier import loaded it; None where it made none."""
+    if kind not in result.artefacts:
+        return None
+    path = str(result.path(kind))
     known = next((i for i in bpy.data.images if i.filepath == path and not i.library), None)
     if known is not None:
         known.reload()
         return known
     image = bpy.data.images.load(path)
-    image.name = f"{result.name} texture"
+    image.name = f"{result.name} {kind.replace('_', ' ')}"
+    if kind == "normal_map":
+        image.colorspace_settings.name = "Non-Color"
     return image
 
 

@@ -15,7 +15,7 @@ from ..naming import capture_name
 RESULT = "result.json"
 KINDS = ("mesh", "points", "splats", "cameras")
 """Kinds of artefact that stand in the scene; the others are for other programs."""
-DRESS = ("mesh_uv", "texture")
+DRESS = ("mesh_uv", "texture", "normal_map")
 """Kinds that belong to the mesh."""
 
 

@@ -20,7 +20,7 @@ from .usdz import write_usdz
 from .welding import closed, welded
 
 NAME = "object"
-TEXTURE, UVS = "texture.png", "mesh_uv.npy"
+TEXTURE, NORMALS, UVS = "texture.png", "normals.png", "mesh_uv.npy"
 
 _STL_DIAGONAL_MM = 100.0
 """Diagonal of the STL when no length is known: a size that can be held and printed."""
@@ -55,6 +55,9 @@ def write_models(
     parcel.add("mesh", "mesh.ply", count)
     parcel.add("mesh_uv", UVS, 3 * count, "texture", "")
     parcel.add("texture", TEXTURE, 1, "image", "pixels")
+    if mesh.normal.shape[0] > 1:  # one of one texel says what the vertices' normals say already
+        write_image(parcel.path(NORMALS), mesh.normal)
+        parcel.add("normal_map", NORMALS, 1, "image", "pixels")
     if wanted & {"glb", "usdz"}:
         pictures = pictures_of(mesh, colours)
         if "glb" in wanted:

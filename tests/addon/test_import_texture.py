@@ -70,6 +70,55 @@ def test_the_texture_is_on_the_mesh(scene, textured):
     assert (item.data.attributes["Col"].data_type) == "BYTE_COLOR"
 
 
+def add_relief(textured, image):
+    """A normal map beside the texture."""
+    write_png(textured.export / "normals.png", image)
+    record = json.loads((textured.folder / "result.json").read_text())
+    record["artefacts"].append(
+        {"kind": "normal_map", "path": "07_export/normals.png", "axes": "image", "unit": "pixels"}
+    )
+    (textured.folder / "result.json").write_text(json.dumps(record))
+
+
+def test_the_relief_is_on_the_lit_surface_alone(scene, textured):
+    add_relief(textured, np.full((32, 32, 3), (128, 128, 255), np.uint8))
+    (material,) = bring(textured).data.materials
+    nodes = {node.bl_idname: node for node in material.node_tree.nodes}
+    turn = nodes["ShaderNodeNormalMap"]
+    assert (turn.space, turn.uv_map) == ("TANGENT", "Captured")
+    (into,) = [link.from_node for link in material.node_tree.links if link.to_node == turn]
+    assert into.image.colorspace_settings.name == "Non-Color"
+    assert tuple(into.image.size) == (32, 32)
+    (out,) = [link for link in material.node_tree.links if link.from_node == turn]
+    assert (out.to_node.bl_idname, out.to_socket.name) == ("ShaderNodeBsdfPrincipled", "Normal")
+
+
+def test_the_relief_turns_the_light(scene, textured, tmp_path):
+    """A cube's front, lit from one side: a map that leans along u, up or against it changes how bright it is."""
+    import bpy
+
+    light = bpy.data.objects.new("sun", bpy.data.lights.new("sun", "SUN"))
+    light.rotation_euler = (1.2, 0.0, 0.9)
+    scene.collection.objects.link(light)
+    brightness = []
+    for name, normal in (("none", (128, 128, 255)), ("one", (218, 128, 218)), ("other", (38, 128, 218))):
+        add_relief(textured, np.full((32, 32, 3), normal, np.uint8))
+        item = bring(textured)
+        (material,) = item.data.materials
+        next(n for n in material.node_tree.nodes if n.label == "Relight").outputs[0].default_value = 1.0
+        scene.render.engine, scene.cycles.samples = "CYCLES", 8
+        scene.render.resolution_percentage, scene.render.film_transparent = 10, True
+        scene.render.filepath = str(tmp_path / f"{name}.png")
+        scene.render.image_settings.file_format = "PNG"
+        bpy.ops.render.render(write_still=True)
+        image = bpy.data.images.load(scene.render.filepath)
+        pixels = np.zeros(len(image.pixels), np.float32)
+        image.pixels.foreach_get(pixels)
+        shown = pixels.reshape(-1, 4)
+        brightness.append(float(shown[shown[:, 3] > 0.9, :3].mean()))
+    assert len(set(np.round(brightness, 2))) == 3, brightness
+
+
 def test_a_second_import_brings_the_new_picture_and_keeps_the_rest(scene, textured):
     import bpy
 
