@@ -8,22 +8,24 @@ plate's own colours in shadow, decide the rest: where the object always is, and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import cv2
 import numpy as np
 
 from ..errors import PipelineError
+from ..streaming import ordered_map, worker_count
 from . import colour, first
 from .cut import contrast_weights, cut
 from .engines import BOX_HINT, STAGE, Found, Task, resized
 from .many import side_by_side
-from .photos import drawn_marks, read_working
+from .photos import drawn_marks
 from .plate import SIDE, STEADY, Plate, develop, sampled, stands_still, vote
 from .shape import fill_holes, keep_parts
 
 METHOD = "prompt: background behind a turning object"
 
-_ROUNDS = 2
+_CUTTING = "Cutting the object from its background"
 _PLATE, _COLOUR = 0.7, 0.5
 """Weights of the plate's evidence and of the colours' log-likelihood ratio."""
 
@@ -62,33 +64,50 @@ def suits(task: Task) -> bool:
 
 
 def segment(task: Task) -> Iterator[Found]:
-    """Masks of all frames at ``task.side``. Raises ``PipelineError`` where nothing that was marked moves."""
-    images = read_working(task)
-    chosen = sampled(len(images))
-    if len({image.shape for image in images}) > 1:
+    """Masks of all frames at ``task.side``. Raises ``PipelineError`` where nothing that was marked moves.
+
+    The frames that vote teach the colours and are held meanwhile, at most 40; then all frames stream by.
+    """
+    if len({(picture.width, picture.height) for picture in task.pictures}) > 1:
         message = "The photos differ in size, so the camera did not stand still."
         raise PipelineError("engine_missing", STAGE, message, "Choose another engine (masks.engine).")
+    plate, support, ratios = _study(task, sampled(len(task.pictures)))
+
+    def cut_one(i: int) -> Found:
+        image = task.pictures[i].read(task.side)
+        return _cut(task, plate, support, image, ratios[colour.colour_indices(image)], i)
+
+    with closing(ordered_map(cut_one, range(len(task.pictures)), worker_count())) as results:
+        for found in results:
+            task.progress(0.4 + 0.6 * (found.index + 1) / len(task.pictures), _CUTTING)
+            yield found
+
+
+def _study(task: Task, chosen: list[int]) -> tuple[Plate, np.ndarray, np.ndarray]:
+    """The plate, where the object ever is (h, w) bool, and the colours' log-likelihood ratios, by frames ``chosen``.
+
+    The plate teaches colours, colours and plate cut the frames, and those masks teach the colours anew.
+    """
+    images: list[np.ndarray] = []
+    for image in side_by_side(lambda i: task.pictures[i].read(task.side), chosen):
+        task.progress(0.1 * len(images) / len(chosen), "Reading frames")
+        images.append(image)
     task.progress(0.1, "Looking behind the object")
-    plate = develop([images[i] for i in chosen], *vote([resized(images[i], SIDE) for i in chosen]))
+    plate = develop(images, *vote([resized(image, SIDE) for image in images]))
     support = _part(plate.share < STEADY, _marked(task, plate.share.shape))
     if not support.any():
         raise PipelineError("mask_empty", STAGE, "What is marked does not move before the camera.", BOX_HINT)
     indices = [colour.colour_indices(image) for image in images]
+    ratios = _learn(plate, support, images, indices, [])
+
+    def cut_one(k: int) -> np.ndarray:
+        return _cut(task, plate, support, images[k], ratios[indices[k]], chosen[k]).mask
+
     masks: list[np.ndarray] = []
-    for step in range(_ROUNDS):
-        ratios = _learn(plate, support, images, indices, masks)
-        found = []
-
-        def cut_one(i: int, ratios: np.ndarray = ratios) -> Found:
-            return _cut(task, plate, support, images[i], ratios[indices[i]], i)
-
-        for result in side_by_side(cut_one, range(len(images))):
-            found.append(result)
-            task.progress(
-                0.2 + 0.8 * (step + len(found) / len(images)) / _ROUNDS, "Cutting the object from its background"
-            )
-        masks = [result.mask for result in found]
-    yield from found
+    for mask in side_by_side(cut_one, range(len(chosen))):
+        masks.append(mask)
+        task.progress(0.2 + 0.2 * len(masks) / len(chosen), _CUTTING)
+    return plate, support, _learn(plate, support, images, indices, masks)
 
 
 def _marked(task: Task, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import cv2
 import numpy as np
 import pytest
@@ -105,3 +107,22 @@ def test_the_plate_is_what_is_behind_and_shadows_are_like_it():
 def plate_in_shadow(behind):
     """The plate at half its light."""
     return behind.shaded(0.5)
+
+
+def test_few_frames_are_held_however_many_there_are(tmp_path, monkeypatch):
+    frames = turning()[0] * 6
+    alive, most = [0], [0]
+    read = engines.Picture.read
+
+    def counted(picture, side=0):
+        image = read(picture, side)
+        if side == 200:
+            alive[0] += 1
+            most[0] = max(most[0], alive[0])
+            weakref.finalize(image, lambda: alive.__setitem__(0, alive[0] - 1))
+        return image
+
+    monkeypatch.setattr(engines.Picture, "read", counted)
+    found = list(fixed.segment(task_of(tmp_path, frames, prompts=ON, side=200)))
+    assert [result.index for result in found] == list(range(72))
+    assert most[0] <= 40 + 2 * 8
