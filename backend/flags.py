@@ -23,7 +23,7 @@ def add_flags(parser: argparse.ArgumentParser, leave_out: frozenset[str] = froze
         elif flag.choices:
             parser.add_argument(flag.name, choices=flag.choices, metavar=flag.metavar or None, **where)
         else:
-            repeated = "append" if flag.kind in {"set", "point", "box"} else "store"
+            repeated = "append" if flag.kind in {"set", "point", "box", "segment"} else "store"
             parser.add_argument(flag.name, action=repeated, metavar=flag.metavar, **where)
 
 
@@ -55,7 +55,7 @@ def _help(flag: Flag) -> str:
     """The flag's help with its default, where a person would want to know it."""
     defaults = {f.name: f.default for f in fields(JobSpec)}
     value = defaults.get(flag.field)
-    shown = flag.kind not in {"switch", "list"} and value is not MISSING and value is not None
+    shown = flag.kind not in {"switch", "list", "segment"} and value is not MISSING and value is not None
     return f"{flag.help} (default: {value})" if shown else flag.help
 
 
@@ -76,6 +76,8 @@ def _value(flag: Flag, text: Any) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if flag.kind == "set":
         return _overrides(text)
+    if flag.kind == "segment":
+        return _segments(flag.name, text)
     return text
 
 
@@ -89,6 +91,17 @@ def _overrides(texts: list[str]) -> dict[str, Any]:
         option = option_named(key.strip())
         values[option.key] = option.parse(value.strip())
     return values
+
+
+def _segments(flag: str, texts: list[str]) -> dict[str, list[float]]:
+    """``NAME:X,Y,X,Y``: the ends of one segment by photo."""
+    segments = {}
+    for text in texts:
+        name, colon, numbers = text.rpartition(":")
+        if not colon or not name:
+            raise ValueError(f"expected {flag} NAME:X,Y,X,Y, got {text!r}")
+        segments[name] = _numbers(flag, numbers, 4)
+    return segments
 
 
 def _prompts(given: dict[str, Any], first: str | None) -> dict[str, list[dict[str, Any]]]:

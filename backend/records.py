@@ -17,6 +17,9 @@ import numpy as np
 
 from .workspace import write_json
 
+ASSUMED = "assumed"
+"""``Cameras.up_from`` of pictures whose cameras were not found but chosen."""
+
 
 @dataclass(kw_only=True)
 class Frame:
@@ -170,8 +173,13 @@ class Cameras:
         write_json(folder / "cameras.json", data)
 
     @staticmethod
-    def load(folder: Path) -> Cameras:
-        """Read ``folder/cameras.json``."""
+    def load(folder: Path, hold_out: int | None = None) -> Cameras:
+        """Read ``folder/cameras.json``.
+
+        ``hold_out``: mark every so-many-th camera as held out, the first included, 0: none. Whoever learns from the
+        photos or is scored by them says how many, so that another number finds no cameras again. None: the marks in
+        the file. Assumed cameras are too few to spare any.
+        """
         data = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
         for camera in data["cameras"]:
             camera["K"] = np.array(camera["K"], np.float64)
@@ -179,4 +187,8 @@ class Cameras:
         data["cameras"] = [Camera(**c) for c in data["cameras"]]
         data["world_from_sfm"] = np.array(data["world_from_sfm"], np.float64)
         data["box"] = np.array(data["box"], np.float64)
-        return Cameras(**data)
+        cameras = Cameras(**data)
+        if hold_out is not None and cameras.up_from != ASSUMED:
+            for index, camera in enumerate(cameras.cameras):
+                camera.held_out = hold_out > 0 and index % hold_out == 0
+        return cameras

@@ -38,6 +38,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--device", "device", "choice", "where to compute", choices=DEVICES),
     _flag("--length", "length", "float", "a known length of the object; makes the result metric", "METRES"),
     _flag("--length-of", "length_of", "choice", "what --length measures", choices=LENGTH_OF),
+    _flag("--segment", "segment", "segment", "two ends of --length on a photo; repeat it for more", "NAME:X,Y,X,Y"),
     _flag("--hold-out", "hold_out", "int", "every Nth photo is kept for scoring; 0 for none", "N"),
     _flag("--deliverables", "deliverables", "list", f"what to deliver, of {', '.join(DELIVERABLES)}", "LIST"),
     _flag("--deterministic", "deterministic", "switch", "same input, same result, bit for bit; slower"),

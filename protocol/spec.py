@@ -21,6 +21,8 @@ class JobSpec:
     Paths are absolute. ``prompts`` maps a frame's file name to its list of prompts, each
     ``{"type": "point", "xy": [x, y], "label": 0 or 1}``, ``{"type": "box", "xyxy": [x0, y0, x1, y1]}`` or
     ``{"type": "stroke", "points": [[x, y], ...], "radius": r, "label": 0 or 1}``; label 1 marks the object, 0 the rest.
+    ``segment`` maps photos to the two ends, [x, y, x, y], between which ``length`` was measured; it takes the place of
+    ``length_of``. One photo is enough; two or more, from different sides, are more exact.
     """
 
     capture: str
@@ -33,6 +35,7 @@ class JobSpec:
     cameras: str | None = None
     length: float | None = None
     length_of: str = "height"
+    segment: dict[str, list[float]] = field(default_factory=dict)
     hold_out: int = 8
     deterministic: bool = False
     seed: int = 0
@@ -62,6 +65,10 @@ class JobSpec:
             raise ValueError(f"expected deliverables from {', '.join(DELIVERABLES)}, got {', '.join(sorted(unknown))}")
         if self.length is not None and not 0 < self.length < float("inf"):
             raise ValueError(f"expected length to be a positive number of metres, got {self.length!r}")
+        if self.segment and self.length is None:
+            raise ValueError("expected a length with the segment that it was measured along, got none")
+        for frame, ends in self.segment.items():
+            check_segment(frame, ends)
         if self.recipe == "scene" and (self.prompts or self.masks):
             raise ValueError("expected neither prompts nor masks with the recipe scene, got some")
         if self.recipe == "single_picture" and self.cameras:
@@ -77,30 +84,37 @@ class JobSpec:
             option_named(key).check(value)
 
 
+def _numbers(value: Any, count: int) -> bool:
+    """Whether ``value`` is ``count`` numbers of a size that pixels have."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == count
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e7 for v in value)
+    )
+
+
+def check_segment(frame: str, ends: Any) -> None:
+    """Raise ``ValueError`` if ``ends`` are not the two different ends [x, y, x, y] of a segment on ``frame``."""
+    if not _numbers(ends, 4) or tuple(ends[:2]) == tuple(ends[2:]):
+        raise ValueError(f"segment on {frame}: expected two different ends [x, y, x, y], got {ends!r}")
+
+
 def check_prompt(frame: str, prompt: dict[str, Any]) -> None:
     """Raise ``ValueError`` if one prompt of ``frame`` is not a point, a box or a stroke as ``JobSpec`` defines them."""
-
-    def numbers(value: Any, count: int) -> bool:
-        return (
-            isinstance(value, (list, tuple))
-            and len(value) == count
-            and all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e7 for v in value)
-        )
-
     kind = prompt.get("type") if isinstance(prompt, dict) else None
     where = f"prompt on {frame}"
     if kind == "point":
-        if not numbers(prompt.get("xy"), 2):
+        if not _numbers(prompt.get("xy"), 2):
             raise ValueError(f"{where}: expected a point with 'xy': [x, y], got {prompt!r}")
     elif kind == "box":
         box = prompt.get("xyxy")
-        if not isinstance(box, (list, tuple)) or not numbers(box, 4) or box[0] >= box[2] or box[1] >= box[3]:
+        if not isinstance(box, (list, tuple)) or not _numbers(box, 4) or box[0] >= box[2] or box[1] >= box[3]:
             raise ValueError(f"{where}: expected a box with 'xyxy': [x0, y0, x1, y1], x0 < x1, y0 < y1, got {prompt!r}")
     elif kind == "stroke":
         points = prompt.get("points")
-        if not isinstance(points, list) or not points or not all(numbers(p, 2) for p in points):
+        if not isinstance(points, list) or not points or not all(_numbers(p, 2) for p in points):
             raise ValueError(f"{where}: expected a stroke with 'points': [[x, y], ...], got {prompt!r}")
-        if not numbers([prompt.get("radius", 0)], 1) or prompt.get("radius", 0) <= 0:
+        if not _numbers([prompt.get("radius", 0)], 1) or prompt.get("radius", 0) <= 0:
             raise ValueError(f"{where}: expected a stroke with a positive 'radius' in pixels, got {prompt!r}")
     else:
         raise ValueError(f"{where}: expected type 'point', 'box' or 'stroke', got {prompt!r}")

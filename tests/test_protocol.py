@@ -48,6 +48,7 @@ FULL = JobSpec(
     cameras="/cameras",
     length=0.16,
     length_of="diagonal",
+    segment={"000.jpg": [1.5, 2, 30, 4]},
     hold_out=0,
     deterministic=True,
     seed=7,
@@ -105,6 +106,9 @@ def test_other_things_are_refused(data):
         ({"until_stage": "end"}, "until"),
         ({"deliverables": ("fbx",)}, "deliverables"),
         ({"length": 0.0}, "length"),
+        ({"length": None}, "length with the segment"),
+        ({"segment": {"a": [1, 2, 1, 2]}}, "two different ends"),
+        ({"segment": {"a": [1, 2, 3]}}, "two different ends"),
         ({"length": float("nan")}, "length"),
         ({"length": float("inf")}, "length"),
         ({"hold_out": 1}, "hold_out"),
@@ -192,7 +196,7 @@ def test_every_field_of_a_job_has_one_flag():
     assert with_flag == {f.name for f in fields(JobSpec)} - {"capture"}
     assert len({f.name for f in FLAGS}) == len(FLAGS)
     assert {f.kind for f in FLAGS} <= {
-        "path", "choice", "point", "box", "frame", "file", "int", "float", "list", "switch", "set"
+        "path", "choice", "point", "box", "frame", "file", "int", "float", "list", "switch", "set", "segment"
     }  # fmt: skip
 
 

@@ -23,11 +23,11 @@ class View:
     inside: np.ndarray
 
 
-def held_out_views(cameras_folder: Path, masks_folder: Path) -> list[View]:
-    """The held-out cameras that have a mask with the object in it."""
+def held_out_views(cameras_folder: Path, masks_folder: Path, hold_out: int | None = None) -> list[View]:
+    """The held-out cameras that have a mask with the object in it; ``hold_out`` as in ``Cameras.load``."""
     masks = Masks.load(masks_folder).named()
     views = []
-    for camera in Cameras.load(cameras_folder).cameras:
+    for camera in Cameras.load(cameras_folder, hold_out).cameras:
         if not camera.held_out or camera.name not in masks:
             continue
         inside = read_grey(masks_folder / masks[camera.name].image) > 127

@@ -18,12 +18,10 @@ from ..records import Camera, Frame
 from ..undistort import pinhole_of, undistort_image
 
 
-def pinhole_cameras(
-    scene: Scene, world_from_source: np.ndarray, frames: dict[str, Frame], hold_out: int
-) -> list[Camera]:
-    """The records of all cameras of ``scene``, sorted by name; every ``hold_out``-th is held out (0: none)."""
+def pinhole_cameras(scene: Scene, world_from_source: np.ndarray, frames: dict[str, Frame]) -> list[Camera]:
+    """The records of all cameras of ``scene``, sorted by name; which are held out is their readers' to say."""
     cameras = []
-    for index, lens in enumerate(sorted(scene.cameras, key=lambda c: c.name)):
+    for lens in sorted(scene.cameras, key=lambda c: c.name):
         K, distortion = pinhole_of(lens)
         suffix = ".png" if Path(frames[lens.name].image).suffix.lower() == ".png" else ".jpg"
         cameras.append(
@@ -34,7 +32,6 @@ def pinhole_cameras(
                 height=lens.height,
                 K=K,
                 cam_from_world=camera_in_new_world(lens.cam_from_world, world_from_source),
-                held_out=hold_out > 0 and index % hold_out == 0,
                 distortion=distortion,
             )
         )

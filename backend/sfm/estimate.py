@@ -66,6 +66,7 @@ class Estimator:
         self.still = False
         self.motion: Motion | None = None
         self.pairs: list[tuple[int, int]] = []
+        self.median = 0
 
     @property
     def files(self) -> list[str]:
@@ -124,10 +125,11 @@ class Estimator:
 
     def _extract(self) -> None:
         """Keypoints of all frames, again with a lower threshold when they are few."""
-        median = self.keypoints.extract(self.features, self.inside, self.part(0.0, 0.3, "Finding keypoints"))
-        if median < FEW_KEYPOINTS and self.features.peak > lower(self.features).peak:
+        self.median = self.keypoints.extract(self.features, self.inside, self.part(0.0, 0.3, "Finding keypoints"))
+        if self.median < FEW_KEYPOINTS and self.features.peak > lower(self.features).peak:
             self.features = lower(self.features)
-            self.keypoints.extract(self.features, self.inside, self.part(0.0, 0.3, "Finding fainter keypoints"))
+            listen = self.part(0.0, 0.3, "Finding fainter keypoints")
+            self.median = self.keypoints.extract(self.features, self.inside, listen)
 
     def _match(self, thorough: bool) -> None:
         """Match the pairs worth comparing, or all."""
@@ -145,4 +147,5 @@ class Estimator:
             self.settings.threads,
             self.settings.seed,
             self.still,
+            guided=self.median < FEW_KEYPOINTS,
         )

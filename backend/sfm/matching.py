@@ -21,15 +21,18 @@ def match(
     threads: int = -1,
     seed: int = 0,
     moving_only: bool = False,
+    guided: bool = False,
 ) -> None:
     """Match and verify ``pairs`` of ``files`` (picture names as the database knows them).
 
     ``moving_only``: matches that stay in their place in the picture are left out, as those of a turntable's room.
+    ``guided``: match once more along the epipolar lines of what was verified, where a keypoint has fewer rivals.
     """
     import pycolmap
 
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = threads
+    options.guided_matching = guided
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
     verification.filter_stationary_matches = moving_only

@@ -17,7 +17,7 @@ from ..camera_files.colmap_writer import write_model
 from ..geometry import transform
 from ..images import read_grey, read_rgb, write_image
 from ..ply import table, write_ply
-from ..records import Camera, Cameras, Frame, Frames, Masks
+from ..records import ASSUMED, Camera, Cameras, Frame, Frames, Masks
 from ..relief import solid, viewing
 from ..relief.inflate import THICKNESS, inflate
 from ..single import MOST
@@ -77,7 +77,7 @@ def run(context: Context) -> None:
         _copy(context.folder("frames") / view.frame.image, context.output / camera.image)
     _write_no_points(context.output, cameras)
     left = [{"name": f.name, "reason": "its azimuth is not known"} for f in frames[len(azimuths) :]]
-    Cameras(cameras=cameras, unregistered=left, box=box, up_from="assumed").save(context.output)
+    Cameras(cameras=cameras, unregistered=left, box=box, up_from=ASSUMED).save(context.output)
     known = all(view.frame.focal_px for view in views)
     context.facts.method = "assumed, focal length of the file" if known else "assumed"
     context.facts.metrics |= {"frames_used": len(frames), "frames_registered": len(cameras)}

@@ -32,10 +32,10 @@ from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
-VERSION = 4
+VERSION = 5
 INPUTS = ("frames", "masks")
 OUTPUTS = ("cameras.json", "images", "points.ply", "sparse", "capture_report.html")
-SPEC = ("cameras", "hold_out", "deterministic", "seed")
+SPEC = ("cameras", "deterministic", "seed")
 FEWEST = 3
 """Least frames with a camera that make a scan."""
 LEAST_SHARE = 0.2
@@ -71,7 +71,7 @@ def run(context: Context) -> None:
     silhouettes = load_silhouettes(scene.cameras, masks)
     alignment = align(scene, silhouettes, given=bool(context.spec.cameras), seed=context.spec.seed)
     by_name = {f.name: f for f in frames}
-    cameras = pinhole_cameras(scene, alignment.world_from_source, by_name, context.spec.hold_out)
+    cameras = pinhole_cameras(scene, alignment.world_from_source, by_name)
 
     def progress(fraction: float) -> None:
         context.progress(0.87 + 0.12 * fraction, "Undistorting the frames")

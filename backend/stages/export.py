@@ -27,16 +27,17 @@ from ..mesh.rendering import colours_seen
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh
 from ..metrics.held_out import View, held_out_views, scores
-from ..records import Camera, Cameras
+from ..records import Camera, Cameras, Frames
+from ..sfm.segment import Segment, measured_segment
 from ..splat_files import Splats, load, save, transform
 from ..stage import Context
 from ..workspace import write_json
 
 NAME = "export"
-VERSION = 3
+VERSION = 4
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
-SPEC: tuple[str, ...] = ("length", "length_of", "deliverables", "seed")
+SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")
 
 _LEAST_TEXTURE = 256
 """Texels a side that the texture of a level of detail keeps at least."""
@@ -56,10 +57,10 @@ class Options:
 def run(context: Context) -> None:
     """Write what was asked for and what every job delivers, and list it."""
     context.progress(0.0, "Reading the result")
-    cameras = Cameras.load(context.folder("cameras"))
+    cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
     mesh = TexturedMesh.load(context.folder("texture"))
     wanted = _wanted(context)
-    factor, unit = _metres_per_unit(context, cameras, mesh)
+    factor, unit, measured = _metres_per_unit(context, cameras, mesh)
     parcel = Parcel(context.output, context.workspace.folder(NAME).name, unit, factor)
     surface = write_models(
         parcel, mesh, wanted, context.options.colours, _part(context, 0.0, 0.15), context.warn
@@ -74,7 +75,7 @@ def run(context: Context) -> None:
     _write_cameras(context, parcel, cameras, "photos" in wanted)
     _write_looks(context, parcel, mesh, splats, wanted)
     context.progress(0.95, "Scoring the mesh's colours")
-    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"))
+    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"), context.spec.hold_out)
     context.facts.metrics = scores(views, lambda camera: colours_seen(surface, camera)[0], "mesh")
     camera, photo = _preview_photo(context, views, cameras)
     write_preview(parcel.path("preview.png"), photo, camera, mesh, splats)
@@ -86,6 +87,7 @@ def run(context: Context) -> None:
         "unit": unit,
         "metres_per_unit": 1.0 if unit == "m" else None,
         "scale_from_world": factor,
+        "scale_from": measured,
         "deliverables": sorted(wanted),
         "artefacts": [asdict(a) for a in parcel.artefacts],
     }
@@ -99,19 +101,37 @@ def _wanted(context: Context) -> frozenset[str]:
     return frozenset(asked - {"auto"})
 
 
-def _metres_per_unit(context: Context, cameras: Cameras, mesh: TexturedMesh) -> tuple[float, str]:
-    """The factor from the world of ``cameras.json`` to the delivered files, and their unit."""
-    extent = np.ptp(mesh.vertices, axis=0)
-    if context.spec.length is not None:
+def _metres_per_unit(context: Context, cameras: Cameras, mesh: TexturedMesh) -> tuple[float, str, str]:
+    """The factor from the world of ``cameras.json`` to the delivered files, their unit, and what told it."""
+    if context.spec.length is not None and context.spec.segment:
+        segment = _segment(context, cameras, mesh)
+        if segment is not None:
+            return context.spec.length / segment.length, "m", f"segment, {segment.method}"
+    elif context.spec.length is not None:
+        extent = np.ptp(mesh.vertices, axis=0)
         measured = {
             "height": float(extent[2]),
             "longest": float(extent.max()),
             "diagonal": float(np.linalg.norm(extent)),
         }
-        return context.spec.length / measured[context.spec.length_of], "m"
+        return context.spec.length / measured[context.spec.length_of], "m", context.spec.length_of
     if cameras.metres_per_unit is not None:
-        return float(cameras.metres_per_unit), "m"
-    return 1.0, "relative"
+        return float(cameras.metres_per_unit), "m", "cameras"
+    return 1.0, "relative", ""
+
+
+def _segment(context: Context, cameras: Cameras, mesh: TexturedMesh) -> Segment | None:
+    """The segment that the known length belongs to; None, with a warning, where it cannot be found."""
+    frames = Frames.load(context.folder("frames")).frames
+    try:
+        return measured_segment(context.spec.segment, frames, cameras.cameras, mesh.vertices, mesh.faces)
+    except ValueError as error:
+        context.warn(
+            "segment_lost",
+            f"The known length was not used: {error}.",
+            "Mark both ends on two photos from different sides; only this last step runs again.",
+        )
+        return None
 
 
 def _part(context: Context, begin: float, end: float) -> Callable[[float, str], None]:

@@ -24,7 +24,7 @@ NAME = "hull"
 VERSION = 3
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
-SPEC: tuple[str, ...] = ()
+SPEC: tuple[str, ...] = ("hold_out",)
 
 _COARSE = 64
 """Voxels along the longest side of the first grid."""
@@ -60,7 +60,7 @@ class Options:
 def run(context: Context) -> None:
     """Write ``mesh.ply`` (world of ``cameras.json``, relative unit) and ``hull.json``."""
     options: Options = context.options
-    cameras = Cameras.load(context.folder("cameras"))
+    cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
     used = _silhouettes(context, cameras)
     close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
     box, weights = _first_carving(context, cameras, used, close_base)

@@ -39,7 +39,7 @@ THICKNESS = 0.2
 """Before training: standard deviation along the normal over that in the surface."""
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("splats.ply", "splats.json")
-SPEC: tuple[str, ...] = ("seed", "deterministic", "device")
+SPEC: tuple[str, ...] = ("hold_out", "seed", "deterministic", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ def _colours(context: Context, mesh: Mesh, points: np.ndarray, normals: np.ndarr
     """Colours (N, 3) of the points from the photos that are not held out, and which of them a photo saw."""
     photos, masks = context.folder("cameras"), context.folder("masks_refined")
     named = Masks.load(masks).named()
-    usable = [c for c in Cameras.load(photos).cameras if c.name in named]
+    usable = [c for c in Cameras.load(photos, context.spec.hold_out).cameras if c.name in named]
     kept = [c for c in usable if not c.held_out] or usable
     done = iter(range(len(kept)))
 
@@ -234,8 +234,8 @@ def _held_out(context: Context) -> list[View]:
     """The held-out photos; in a scene every pixel of them counts."""
     photos = context.folder("cameras")
     if context.has("hull"):
-        return held_out_views(photos, context.folder("masks_refined"))
-    kept = [c for c in Cameras.load(photos).cameras if c.held_out]
+        return held_out_views(photos, context.folder("masks_refined"), context.spec.hold_out)
+    kept = [c for c in Cameras.load(photos, context.spec.hold_out).cameras if c.held_out]
     return [View(c, read_rgb(photos / c.image), np.ones((c.height, c.width), bool)) for c in kept]
 
 

@@ -30,7 +30,7 @@ NAME = "surface"
 VERSION = 4
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
-SPEC: tuple[str, ...] = ()
+SPEC: tuple[str, ...] = ("hold_out",)
 
 _HULL = "visual hull"
 _PHOTOS = "photo-consistency within the visual hull"
@@ -68,7 +68,7 @@ def run(context: Context) -> None:
     ``surface.json``.
     """
     hull = Mesh.load(context.folder("hull") / "mesh.ply")
-    cameras = Cameras.load(context.folder("cameras"))
+    cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
     context.facts.method = _HULL
     dense = hull
     facts: dict[str, Any] = {}

@@ -22,7 +22,7 @@ NAME = "texture"
 VERSION = 1
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
-SPEC: tuple[str, ...] = ()
+SPEC: tuple[str, ...] = ("hold_out",)
 
 _TOLERANCE = 0.004
 """How far behind the surface's depth a texel is still seen, in diagonals: no reconstruction is more exact."""
@@ -72,7 +72,7 @@ def _sources(context: Context) -> list[Source]:
     """Photos that have a camera and a mask and are not held out; all of them where none is left."""
     photos, masks = context.folder("cameras"), context.folder("masks_refined")
     named = Masks.load(masks).named()
-    usable = [c for c in Cameras.load(photos).cameras if c.name in named]
+    usable = [c for c in Cameras.load(photos, context.spec.hold_out).cameras if c.name in named]
     kept = [c for c in usable if not c.held_out] or usable
     sharpness = {f.name: f.sharpness for f in Frames.load(context.folder("frames")).frames}
     typical = float(np.median([sharpness.get(c.name, 0.0) for c in kept])) if kept else 0.0
@@ -85,7 +85,7 @@ def _sources(context: Context) -> list[Source]:
 
 
 def _scores(context: Context, mesh: TexturedMesh) -> dict[str, float]:
-    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"))
+    views = held_out_views(context.folder("cameras"), context.folder("masks_refined"), context.spec.hold_out)
     return scores(views, lambda camera: textured_view(mesh, camera)[0], "texture")
 
 

@@ -89,7 +89,8 @@ def train(context: Context, start: Splats, plan: Plan) -> Splats:
 def _views(context: Context, plan: Plan) -> list[View]:
     """The job's views in which anything is known of the object."""
     masks = context.folder("masks_refined") if plan.schedule.masked else None
-    views = load_views(context.folder("cameras"), masks, plan.side, plan.band, plan.meaning)
+    hold_out = context.spec.hold_out
+    views = load_views(context.folder("cameras"), masks, plan.side, plan.band, plan.meaning, hold_out)
     if context.has("hull") and (drawn := context.folder("hull") / "views").is_dir():
         more = load_views(drawn, drawn / "masks", plan.side, plan.band, plan.meaning)
         views += [replace(view, index=len(views) + k) for k, view in enumerate(more)]

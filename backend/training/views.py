@@ -84,10 +84,18 @@ def masked(rgb: np.ndarray, mask: np.ndarray | None, meaning: str, band: float) 
 
 
 def load_views(
-    cameras_folder: Path, masks_folder: Path | None, long_side: int, band: float, meaning: str = "segment"
+    cameras_folder: Path,
+    masks_folder: Path | None,
+    long_side: int,
+    band: float,
+    meaning: str = "segment",
+    hold_out: int | None = None,
 ) -> list[View]:
-    """Views of a job, no longer than ``long_side`` pixels; without masks the whole photo is the truth (alpha 1)."""
-    cameras = Cameras.load(cameras_folder)
+    """Views of a job, no longer than ``long_side`` pixels; without masks the whole photo is the truth (alpha 1).
+
+    ``hold_out`` as in ``Cameras.load``.
+    """
+    cameras = Cameras.load(cameras_folder, hold_out)
     masks = Masks.load(masks_folder).named() if masks_folder else {}
     views = []
     for index, camera in enumerate(cameras.cameras):

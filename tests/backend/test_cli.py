@@ -41,6 +41,7 @@ def test_every_flag_reaches_its_field(spec_of, tmp_path):
     spec = spec_of(
         *f"--recipe object_scan --preset quality --point 1,2 --box 3,4,5,6 --frame 1.jpg --masks {tmp_path}/masks "
         f"--cameras {tmp_path}/masks --device cpu --length 0.5 --length-of longest --hold-out 4 --deterministic "
+        f"--segment a.mp4#1.5:1,2,3,4 --segment 2.jpg:5,6,7,8.5 "
         f"--seed 9 --deliverables glb,stl --from masks --until export --set frames.max_frames=9".split(),
         "--set",
         "frames.subfolders=yes",
@@ -64,6 +65,7 @@ def test_every_flag_reaches_its_field(spec_of, tmp_path):
         cameras=str(tmp_path / "masks"),
         length=0.5,
         length_of="longest",
+        segment={"a.mp4#1.5": [1, 2, 3, 4], "2.jpg": [5, 6, 7, 8.5]},
         hold_out=4,
         deterministic=True,
         seed=9,
@@ -89,6 +91,9 @@ def test_prompts_lie_on_the_first_photo_by_themselves(spec_of):
         ("--frame a.jpg", "expected --point or --box with --frame"),
         ("--length tall", "expected --length to be a number"),
         ("--length -1", "expected length to be a positive number"),
+        ("--length 1 --segment 1,2,3,4", "expected --segment NAME:X,Y,X,Y"),
+        ("--length 1 --segment a.jpg:1,2,3", "expected --segment to be 4 numbers"),
+        ("--segment a.jpg:1,2,3,4", "expected a length with the segment"),
         ("--hold-out 1", "expected hold_out"),
         ("--seed x", "expected --seed to be a number"),
         ("--masks /nowhere/at/all", "expected --masks to be a path that exists"),

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from turnaround import protocol
+from turnaround.backend import pipeline, stamps
 from turnaround.backend.camera_files import read_cameras
 from turnaround.backend.errors import JobCancelled, PipelineError
 from turnaround.backend.evaluate_cameras import align_to_truth, camera_metrics
@@ -19,7 +20,7 @@ from turnaround.backend.geometry import angle_degrees, apply, camera_in_new_worl
 from turnaround.backend.images import read_rgb, write_image
 from turnaround.backend.lens import LensCamera
 from turnaround.backend.ply import read_ply
-from turnaround.backend.records import Cameras, Frame, Frames
+from turnaround.backend.records import ASSUMED, Camera, Cameras, Frame, Frames
 from turnaround.backend.stage import Context
 from turnaround.backend.stages import cameras as stage
 from turnaround.backend.workspace import Workspace
@@ -97,9 +98,28 @@ def test_the_world_is_upright_on_the_ground_and_of_unit_size(scanned, box_scene)
     np.testing.assert_allclose(middle, [0, 0, box_scene.SIZE[2] / 2], atol=0.12)
 
 
-def test_every_eighth_frame_is_held_out(scanned):
-    held = [c.name for c in scanned[2].cameras if c.held_out]
-    assert held == ["v00", "v08"]
+@pytest.mark.parametrize(("every", "expected"), [(8, ["v00", "v08"]), (0, []), (7, ["v00", "v07", "v14"])])
+def test_readers_say_how_many_frames_are_held_out(scanned, every, expected):
+    folder = scanned[3].output
+    assert [c.name for c in Cameras.load(folder, every).cameras if c.held_out] == expected
+
+
+def test_assumed_cameras_are_never_held_out(tmp_path):
+    one = Camera(name="a", image="", width=1, height=1, K=np.eye(3), cam_from_world=np.eye(4))
+    Cameras(cameras=[one], up_from=ASSUMED).save(tmp_path)
+    assert not Cameras.load(tmp_path, 8).cameras[0].held_out
+
+
+def test_another_number_held_out_finds_no_cameras_again(tmp_path):
+    def digests(hold_out):
+        spec = protocol.JobSpec(capture="", job=str(tmp_path), prompts={"a": []}, hold_out=hold_out)
+        steps = stamps.plan(spec, pipeline.full_recipe(spec), pipeline.load_stage, Workspace(tmp_path))
+        return {step.name: step.digest for step in steps}
+
+    before, after = digests(8), digests(5)
+    assert {name for name in before if before[name] == after[name]} == {
+        "frames", "masks", "cameras", "masks_refined", "cutouts"
+    }  # fmt: skip
 
 
 def test_points_and_model_agree_with_the_cameras(scanned):
@@ -406,7 +426,7 @@ def test_the_temple_is_registered_whole(data, tmp_path):
     cameras, context = run(job_of(data, "temple_ring/images", tmp_path))
     truth = {c.name: c.cam_from_world for c in read_cameras(data / "temple_ring" / "cameras_gt.json").cameras}
     assert context.facts.metrics["frames_registered"] == 47
-    assert camera_metrics(cameras, truth)["camera_centre_rms_percent"] <= 0.12
+    assert camera_metrics(cameras, truth)["camera_centre_rms_percent"] <= 0.08
 
 
 @pytest.mark.data
@@ -423,7 +443,7 @@ def test_the_monkey_is_registered_whole(data, tmp_path):
     cameras, _ = run(job_of(data, "rendered_monkey/images", tmp_path))
     truth = {c.name: c.cam_from_world for c in read_cameras(data / "rendered_monkey").cameras}
     assert len(cameras.cameras) == 32
-    assert camera_metrics(cameras, truth)["camera_auc_5"] > 90
+    assert camera_metrics(cameras, truth)["camera_auc_3"] >= 95
 
 
 @pytest.mark.data

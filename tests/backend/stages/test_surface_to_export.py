@@ -149,6 +149,26 @@ def test_a_known_length_scales_everything_alike(finished, synthetic):
     assert len([*(job / "07_export").glob("splats_render_*.png")]) == SMALL["export.renders"]
 
 
+def test_a_length_between_two_clicked_points_scales_everything(finished, synthetic):
+    scene, _ = finished
+    job = Path(scene.spec.job)
+    vertices = TexturedMesh.load(job / "06_texture").vertices
+    ends = vertices[[vertices[:, 0].argmin(), vertices[:, 0].argmax()]]
+    shown = Cameras.load(job / "04_cameras").cameras[1:6:4]
+    clicks = {f"{c.name}.png": [float(v) for v in c.project(ends)[0].ravel()] for c in shown}
+    spec = replace(scene.spec, length=0.3, segment=clicks, deliverables=("glb",))
+    facts = synthetic.run_stages(spec, ("export",), **SMALL)["export"].facts
+    assert (facts.details["unit"], facts.details["scale_from"]) == ("m", "segment, triangulated")
+    delivered = Mesh.load(job / "07_export" / "mesh.ply").vertices
+    assert np.linalg.norm(np.ptp(delivered, axis=0)) == pytest.approx(
+        0.3 * np.linalg.norm(np.ptp(vertices, axis=0)) / np.linalg.norm(ends[1] - ends[0]), rel=1e-3
+    )
+    lost = replace(spec, segment={"elsewhere.png": [1, 2, 3, 4]})
+    facts = synthetic.run_stages(lost, ("export",), **SMALL)["export"].facts
+    assert facts.details["unit"] == "relative"
+    assert [w["code"] for w in facts.warnings if w["code"] == "segment_lost"] == ["segment_lost"]
+
+
 def test_each_preset_delivers_its_own(finished, synthetic):
     scene, _ = finished
     for preset, usual in USUAL_DELIVERABLES.items():
