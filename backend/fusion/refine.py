@@ -81,6 +81,10 @@ _SMOOTHING = 0.9
 """Standard deviation in voxels of the blur before the surface is taken."""
 
 
+_LEAST_SLACK = 0.25
+"""Voxels below which the hull is taken at its word and the search sets out from it."""
+
+
 @dataclass
 class Refined:
     """The closed ``mesh``, and how much the photos had to say about it: ``heard`` (N,) at its vertices."""
@@ -97,14 +101,18 @@ def refine(
     near: list[list[int]],
     rounds: tuple[Search, ...],
     least_island: float,
+    slack: float,
     tell: Tell,
 ) -> Refined:
-    """The surface inside ``hull`` on which ``photos`` agree; ``blocks`` hold the hull's field and are changed.
+    """The surface around ``hull`` on which ``photos`` agree; ``blocks`` hold the hull's field and are changed.
 
-    The field never exceeds the hull's, so that the result stays within the silhouettes; where photos say nothing the
-    hull remains. ``near`` are the photos each is compared with.
+    The field exceeds the hull's by ``slack``, world units, at most, and only where photos say so, so that the result
+    stays within the silhouettes as far as these can be relied upon; where photos say nothing the hull remains.
+    ``near`` are the photos each is compared with.
     """
     mesh, bound, islands = hull, blocks.values.copy(), 0
+    if slack > _LEAST_SLACK * blocks.step:
+        mesh = blocks.mesh(_SMOOTHING, _REACH * blocks.step, -slack)
     last = Fused(bound, np.zeros_like(bound))
     for number, search in enumerate(rounds):
         part = (number / len(rounds), 1.0 / len(rounds))
@@ -115,7 +123,7 @@ def refine(
         found = depths_around(mesh, photos, near, search, _CONFIRMED, report)
         tell(part[0] + part[1] * 0.9, "Fusing the depths")
         last = fused(blocks, blocks.values, photos, found, _REACH * blocks.step, _TRUST)
-        blocks.values = np.minimum(last.field, bound)
+        blocks.values = np.minimum(last.field, bound + slack * last.heard / (last.heard + _TRUST))
         tell(part[0] + part[1] * 0.95, "Building the mesh")
         mesh, islands = without_islands(blocks.mesh(_SMOOTHING, _REACH * blocks.step), least_island)
         if not len(mesh.faces):

@@ -19,6 +19,7 @@ from ..fusion.photos import Photo, neighbours, read_photo
 from ..fusion.refine import NEIGHBOURS, ROUNDS, Refined, refine, scaled
 from ..mesh import carving
 from ..mesh.cleaning import folded_share, is_closed
+from ..mesh.contradiction import Contradiction, contradiction
 from ..mesh.painting import colour_vertices
 from ..mesh.simplify import simplified
 from ..mesh.triangles import Mesh, area, volume
@@ -27,7 +28,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 4
+VERSION = 5
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -73,10 +74,12 @@ def run(context: Context) -> None:
     dense = hull
     facts: dict[str, Any] = {}
     if context.options.method != "hull":
-        refined = _refined(context, hull, cameras)
-        if refined is not None:
+        found = _refined(context, hull, cameras)
+        if found is not None:
+            refined, doubt = found
             context.facts.method, dense = _PHOTOS, refined.mesh
             facts = {"photos_heard": round(float((refined.heard > 0).mean()), 4), "islands_removed": refined.islands}
+            facts["masks_contradict"] = doubt.most
             colour_vertices(
                 dense, cameras, context.folder("cameras"), context.folder("masks_refined"),
                 lambda share: context.progress(0.8 + 0.1 * share, "Colouring the mesh"),
@@ -91,8 +94,10 @@ def run(context: Context) -> None:
     write_json(context.output / "surface.json", context.facts.details)
 
 
-def _refined(context: Context, hull: Mesh, cameras: Cameras) -> Refined | None:
-    """The refined surface, or None after having said why the hull is delivered instead."""
+def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, Contradiction] | None:
+    """The refined surface and how far the masks contradict each other, or None after having said why the hull is
+    delivered instead.
+    """
     diagonal = float(np.linalg.norm(np.ptp(hull.vertices, axis=0)))
     step = float(np.ptp(hull.vertices, axis=0).max()) / context.options.resolution
     photos = _photos(context, cameras, _PIXEL * step)
@@ -101,10 +106,10 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> Refined | None:
         reason = f"only {sum(len(n) >= 2 for n in near)} photos have two others that look at the same side"
         context.fallback(_HULL, _PHOTOS, reason, "Take photos in smaller steps around the object.")
         return None
-    blocks = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
+    blocks, doubt = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
     rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
     refined = refine(
-        hull, blocks, photos, near, rounds, context.options.least_island,
+        hull, blocks, photos, near, rounds, context.options.least_island, doubt.most,
         lambda share, what: context.progress(0.15 + 0.65 * share, what),
     )  # fmt: skip
     left = volume(refined.mesh.vertices, refined.mesh.faces) / max(volume(hull.vertices, hull.faces), 1e-30)
@@ -112,7 +117,7 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> Refined | None:
         reason = f"the photos agree on {100 * left:.0f} % of the hull's volume only"
         context.fallback(_HULL, _PHOTOS, reason, "Check the cameras: photos that do not fit together cannot agree.")
         return None
-    return refined
+    return refined, doubt
 
 
 def _photos(context: Context, cameras: Cameras, pixel: float) -> list[Photo]:
@@ -130,8 +135,10 @@ def _photos(context: Context, cameras: Cameras, pixel: float) -> list[Photo]:
     return photos
 
 
-def _hull_blocks(context: Context, hull: Mesh, cameras: Cameras, step: float, depth: float) -> Blocks:
-    """The hull's field on blocks near its surface, carved as the hull was."""
+def _hull_blocks(
+    context: Context, hull: Mesh, cameras: Cameras, step: float, depth: float
+) -> tuple[Blocks, Contradiction]:
+    """The hull's field on blocks near its surface, carved as the hull was, and how far it is to be relied upon."""
     carved = json.loads((context.folder("hull") / "hull.json").read_text(encoding="utf-8"))
     used, _ = carving.read_silhouettes(
         cameras, context.folder("masks_refined"), context.options.resolution,
@@ -144,7 +151,7 @@ def _hull_blocks(context: Context, hull: Mesh, cameras: Cameras, step: float, de
     blocks = Blocks.around_hull(box, step, views, depth)
     if carved["base_closed_at_ground"]:
         np.minimum(blocks.values, blocks.heights(), out=blocks.values)
-    return blocks
+    return blocks, contradiction(hull, used, weights)
 
 
 def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from turnaround.backend.errors import JobCancelled
 from turnaround.backend.evaluate import mesh_figures
-from turnaround.backend.images import read_rgb, write_image
+from turnaround.backend.images import read_grey, read_rgb, write_image
 from turnaround.backend.mesh.cleaning import is_closed
 from turnaround.backend.mesh.triangles import Mesh, volume
 from turnaround.backend.metrics.surfaces import closest_distance
@@ -106,6 +106,29 @@ def test_photos_that_do_not_fit_together_do_not_spoil_it(synthetic, tmp_path):
     synthetic.run_stages(scene.spec, ("hull", "surface"), **SMALL)
     assert is_closed(Mesh.load(tmp_path / "06_surface" / "mesh.ply").faces)
     assert error(scene, "06_surface") < 1.2 * error(scene, "04_hull")
+
+
+def frayed(mask, random):
+    """``mask`` with bites taken out of its rim and as many patches of its surroundings added."""
+    import cv2
+
+    outline = max(cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=len)
+    result = mask.copy()
+    for value in (0, 255) * 9:
+        at = tuple(int(v) for v in outline[random.integers(len(outline)), 0])
+        cv2.circle(result, at, 4, value, -1)
+    return result
+
+
+def test_photos_put_back_what_frayed_masks_took_away(finished, synthetic, tmp_path):
+    scene, _ = finished
+    random = np.random.default_rng(0)
+    spoil = {c.stem: frayed(read_grey(c), random) for c in sorted((Path(scene.spec.job) / "04_masks").glob("*.png"))}
+    spoilt = synthetic.scene(tmp_path, dented(synthetic), count=18, elevations=(5.0, 40.0), spoil=spoil)
+    context = synthetic.run_stages(spoilt.spec, ("hull", "surface"), **SMALL)["surface"]
+    assert context.facts.details["masks_contradict"] > 4 * finished[1].facts.details["masks_contradict"]
+    assert error(spoilt, "04_hull") > 1.5 * error(scene, "04_hull")
+    assert error(spoilt, "06_surface") < 0.7 * error(spoilt, "04_hull")
 
 
 def test_masks_empty_in_half_the_frames(synthetic, tmp_path):
