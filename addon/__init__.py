@@ -76,7 +76,7 @@ def _operators() -> tuple[Any, ...]:
 
 def _panels() -> tuple[Any, ...]:
     """What is seen; a panel comes before those inside it."""
-    from . import jobs_panel, mask_panel, models_panel, panels, result_panel, splat_panel
+    from . import jobs_panel, mask_panel, menu, models_panel, panels, result_panel, splat_panel
 
     return (
         panels.TURNAROUND_UL_prompts,
@@ -93,6 +93,7 @@ def _panels() -> tuple[Any, ...]:
         splat_panel.TURNAROUND_PT_splats,
         jobs_panel.TURNAROUND_PT_jobs,
         *models_panel.CLASSES,
+        menu.TURNAROUND_MT_object,
     )
 
 
@@ -100,7 +101,7 @@ def register() -> None:
     """Register every class of the addon; nothing heavy is loaded and no process is started."""
     import bpy
 
-    from . import follow, overlay, properties, splat_export, splat_import
+    from . import follow, menu, overlay, properties, splat_export, splat_import
 
     for cls in _classes():
         bpy.utils.register_class(cls)
@@ -111,6 +112,7 @@ def register() -> None:
     imports.append(splat_import.menu)
     exports: Any = bpy.types.TOPBAR_MT_file_export
     exports.append(splat_export.menu)
+    menu.add()
     overlay.add()
     follow.add()
 
@@ -119,7 +121,7 @@ def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import environment_runtime, follow, overlay, runtime, splat_export, splat_import
+    from . import environment_runtime, follow, menu, overlay, runtime, splat_export, splat_import
 
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.remove(splat_import.menu)
@@ -127,6 +129,7 @@ def unregister() -> None:
     exports.remove(splat_export.menu)
     environment_runtime.shut_down()
     runtime.shut_down()
+    menu.remove()
     overlay.remove()
     follow.remove()
     scene: Any = bpy.types.Scene

@@ -23,7 +23,7 @@ class TURNAROUND_OT_set_capture(bpy.types.Operator):  # noqa: N801 - Blender's n
     """Choose a video, a folder, or any photo of a folder, as what is to be reconstructed"""
 
     bl_idname = "turnaround.set_capture"
-    bl_label = "Choose Photos or Video"
+    bl_label = "Turnaround: Photos or Video of an Object"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads a plain set
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
@@ -62,7 +62,7 @@ class TURNAROUND_FH_capture(bpy.types.FileHandler):  # noqa: N801
     """Photos or a video dropped on a 3D view; Blender asks which of its own uses of them is meant, or this one."""
 
     bl_idname = "TURNAROUND_FH_capture"
-    bl_label = "Turnaround: Reconstruct From These"
+    bl_label = "Turnaround: Photos or Video of an Object"
     bl_import_operator = "turnaround.set_capture"
     bl_file_extensions = ";".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
 

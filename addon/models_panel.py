@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import bpy
 
 from . import models
-from .panels import wrapped
+from .panels import sentences, wrapped
 
 
 class TURNAROUND_PT_models(bpy.types.Panel):  # noqa: N801 - Blender's naming rule
@@ -41,9 +42,11 @@ def draw_models(layout: Any, context: Any) -> None:
         wrapped(layout.column(align=True), found["problem"], context, "ERROR")
     if not bpy.app.online_access:
         wrapped(layout.column(align=True), models.OFFLINE, context, "INFO")
-    column = layout.column()
-    for row in found["models"]:
-        _draw_model(column, row, context)
+    for purpose, rows in groupby(found["models"], key=lambda row: str(row["purpose"]).partition(";")[0]):
+        box = layout.box()
+        wrapped(box.column(align=True), sentences(purpose), context)
+        for row in rows:
+            _draw_model(box, row, context)
     wrapped(layout.column(align=True), str(found["folder"]), context, "FILE_FOLDER")
 
 
@@ -62,10 +65,11 @@ def _draw_model(layout: Any, row: dict[str, Any], context: Any) -> None:
     else:
         head.operator("turnaround.model_import", text="", icon="FILEBROWSER").name = row["name"]
         head.operator("turnaround.model_install", text="", icon="IMPORT").name = row["name"]
-    wrapped(facts, f"{row['size'] / 1e6:.0f} MB, {row['licence']}: {row['purpose']}", context, "BLANK1")
+    note = str(row["purpose"]).partition(";")[2].strip()
+    wrapped(facts, ", ".join(filter(None, (f"{row['size'] / 1e6:.0f} MB", row["licence"], note))), context, "BLANK1")
     if mine and errand["state"] == "failed":
         facts.alert = True
-        wrapped(facts, models.in_words(f"{errand['message']} {errand['hint']}".strip()), context, "ERROR")
+        wrapped(facts, sentences(models.in_words(errand["message"]), models.in_words(errand["hint"])), context, "ERROR")
 
 
 def draw_offers(layout: Any, text: str) -> None:

@@ -30,8 +30,7 @@ class TURNAROUND_OT_object_from_picture(bpy.types.Operator):  # noqa: N801 - Ble
     """Make an object from one picture, with its texture and its camera; it stands at the 3D cursor when it is done"""
 
     bl_idname = "turnaround.object_from_picture"
-    bl_label = "Object From One Picture"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads a plain set
+    bl_label = "Turnaround: Object From One Picture"
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
@@ -87,7 +86,7 @@ class TURNAROUND_FH_picture(bpy.types.FileHandler):  # noqa: N801
     """A picture dropped on a 3D view; Blender asks which use of it is meant."""
 
     bl_idname = "TURNAROUND_FH_picture"
-    bl_label = "Turnaround: Object From This Picture"
+    bl_label = "Turnaround: Object From One Picture"
     bl_import_operator = "turnaround.object_from_picture"
     bl_file_extensions = ";".join(sorted(PICTURE_SUFFIXES))
 

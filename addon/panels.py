@@ -113,7 +113,8 @@ class TURNAROUND_PT_object(bpy.types.Panel):  # noqa: N801
         else:
             layout.operator("turnaround.mark_object", icon="RESTRICT_SELECT_OFF")
         if not settings.prompts:
-            layout.label(text="Unmarked: what all photos look at", icon="INFO")
+            alone = picture_of(settings.capture_path) is not None
+            layout.label(text=f"Unmarked: {'found by itself' if alone else 'what all photos look at'}", icon="INFO")
             return
         row = layout.row()
         row.template_list(
@@ -217,6 +218,12 @@ def said_of_video(facts: dict[str, Any]) -> str:
     if not facts:
         return ""
     return f"{facts['width']} × {facts['height']}, {facts['seconds']:.0f} s, {facts['rate']:g} frames/s"
+
+
+def sentences(*parts: str) -> str:
+    """Parts of a message as sentences, whoever wrote them without a capital or a full stop."""
+    whole = [part.strip() for part in parts if part.strip()]
+    return " ".join(f"{part[0].upper()}{part[1:]}{'' if part[-1] in '.!?' else '.'}" for part in whole)
 
 
 def time_left(seconds: float) -> str:

@@ -10,7 +10,7 @@ import bpy
 from . import adjusting, runtime
 from .models import in_words
 from .models_panel import draw_offers
-from .panels import wrapped
+from .panels import sentences, wrapped
 from .properties import settings_of
 
 _KINDS = (("mesh", "Mesh"), ("splats", "Splats"), ("points", "Points"))
@@ -31,7 +31,8 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801 - Blender's naming ru
         layout: Any = self.layout
         settings = settings_of(context)
         record = record_of(context)
-        if not record.get("artefacts"):
+        # A job under way lists what its first stages left; that stands in no scene yet.
+        if not {a.get("kind") for a in record.get("artefacts", ())} & {kind for kind, _ in _KINDS}:
             layout.label(text="Nothing yet", icon="INFO")
         else:
             row = layout.row()
@@ -41,7 +42,7 @@ class TURNAROUND_PT_result(bpy.types.Panel):  # noqa: N801 - Blender's naming ru
             if "assumed_cameras" in record.get("recipe", ()):
                 # Nothing says where a single picture's object belongs.
                 button.use_place, button.place = True, context.scene.cursor.location
-            draw_facts(layout, record)
+            draw_facts(layout, record, any(root.get("unit") == "metres" for root in roots_of(context)))
         draw_shown(layout, context)
         row = layout.row(align=True)
         row.operator("turnaround.open_job_folder", text="Folder", icon="FILE_FOLDER")
@@ -78,9 +79,9 @@ class TURNAROUND_PT_notes(_Below, bpy.types.Panel):  # noqa: N801
         layout: Any = self.layout
         warnings = record_of(context)["warnings"]
         for warning in warnings[:_NOTES]:
-            text = f"{warning.get('message', '')} {warning.get('hint', '')}".strip()
-            wrapped(layout.column(align=True), in_words(text), context, "DOT")
-            draw_offers(layout, text)
+            message, hint = str(warning.get("message", "")), str(warning.get("hint", ""))
+            wrapped(layout.column(align=True), sentences(in_words(message), in_words(hint)), context, "DOT")
+            draw_offers(layout, f"{message} {hint}")
         if len(warnings) > _NOTES:
             layout.label(text=f"{len(warnings) - _NOTES} more in the log", icon="BLANK1")
 
@@ -148,8 +149,15 @@ def record_of(context: Any) -> dict[str, Any]:
     return runtime.result_record(folder) if folder else {}
 
 
-def draw_facts(layout: Any, record: dict[str, Any]) -> None:
-    """How good it is, by the job's own account."""
+def roots_of(context: Any) -> list[Any]:
+    """What the imports of this scene's job hang on."""
+    folder = str(settings_of(context).job_folder)
+    scene = context.scene
+    return [o for o in scene.objects if o.type == "EMPTY" and o.get("job_folder", "") == folder] if folder else []
+
+
+def draw_facts(layout: Any, record: dict[str, Any], scaled: bool) -> None:
+    """How good it is, by the job's own account; ``scaled``: it was given its size in Blender."""
     metrics = record.get("metrics") or {}
     column = layout.column(align=True)
     if "frames_registered" in metrics:
@@ -159,18 +167,12 @@ def draw_facts(layout: Any, record: dict[str, Any]) -> None:
         column.label(text=f"Splats: {metrics['splats_psnr']:.1f} dB on held-out photos")
     if "mesh_psnr" in metrics:
         column.label(text=f"Mesh: {metrics['mesh_psnr']:.1f} dB on held-out photos")
-    column.label(text="Scale: metres" if record.get("metres_per_unit") else "Scale: unknown (diagonal is 1)")
+    column.label(text="Scale: metres" if scaled or record.get("metres_per_unit") else "Scale: unknown (diagonal is 1)")
 
 
 def draw_shown(layout: Any, context: Any) -> None:
     """A line for each imported thing with its eye and its camera: they stand in one place, so one is enough."""
-    settings, scene = settings_of(context), context.scene
-    if scene is None or not settings.job_folder:
-        return
-    roots: Any = [o for o in scene.objects if o.type == "EMPTY" and "job_folder" in o]
-    for root in roots:
-        if root["job_folder"] != str(settings.job_folder):
-            continue
+    for root in roots_of(context):
         ours = {child.get("turnaround_kind"): child for child in root.children}
         column = layout.column(align=True)
         for kind, title in _KINDS:

@@ -16,7 +16,8 @@ import json, sys
 have, errand, asked = {"small"}, {"name": "", "state": "idle"}, 0
 def rows():
     for name, licence in (("small", "MIT"), ("large", "Apache-2.0")):
-        yield {"name": name, "installed": name in have, "licence": licence, "purpose": "masks of " + name,
+        purpose = "masks from clicks; the " + name + " one"
+        yield {"name": name, "installed": name in have, "licence": licence, "purpose": purpose,
                "size": 2_000_000, "file": name + ".bin"}
 for line in sys.stdin:
     r = json.loads(line)
@@ -113,13 +114,14 @@ class TestModels:
         assert drawn()[1] == [("turnaround.backend_models", "")]
         assert bpy.ops.turnaround.backend_models() == {"FINISHED"}
         texts, buttons = drawn()
-        assert "2 MB, MIT: masks of small" in texts
+        assert "2 MB, MIT, the small one" in texts
+        assert texts.count("Masks from clicks.") == 1, "one heading for what serves one purpose"
         assert "/m" in texts
         assert ("turnaround.model_remove", "small") in buttons
         assert ("turnaround.model_install", "large") in buttons
         assert ("turnaround.model_import", "large") in buttons
         kind = module("models").TURNAROUND_OT_model_install
-        assert "masks of large" in kind.description(bpy.context, type("P", (), {"name": "large"}))
+        assert "masks from clicks; the large one" in kind.description(bpy.context, type("P", (), {"name": "large"}))
 
     def test_offline_only_files_are_taken(self, pretending, tmp_path):
         import bpy
@@ -163,7 +165,7 @@ class TestModels:
         layout = Layout()
         notes = type("Notes", (), {"layout": layout})()
         module("result_panel").TURNAROUND_PT_notes.draw(notes, bpy.context)
-        assert "installing large (2 MB) knows objects." in " ".join(layout.seen["texts"])
+        assert "The tracker was used. Installing large (2 MB) knows objects." in " ".join(layout.seen["texts"])
         assert [(n, b.name) for n, b in layout.seen["operators"]] == [("turnaround.model_install", "large")]
 
     def test_without_a_backend_the_list_says_so(self, scene, monkeypatch):

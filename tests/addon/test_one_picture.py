@@ -87,7 +87,7 @@ def test_the_panel_says_what_was_made_up_and_imports_at_the_cursor(addon, scene,
     assert button.use_place
     assert tuple(button.place) == (0.0, 4.0, 0.0)
     notes = addon.draw("notes")
-    assert "A relief was used: triposr is not installed. installing triposr guesses the back." in notes.texts()
+    assert "A relief was used: triposr is not installed. Installing triposr guesses the back." in notes.texts()
     assert "turnaround.model_install" in notes.operators()
 
 

@@ -326,3 +326,23 @@ class TestEnabling:
         names = {p.name for p in folder.iterdir()} - {"__pycache__"}
         assert {"addon", "backend", "kernels", "protocol", "blender_manifest.toml", "LICENSE"} <= names
         assert not names & {"tests", "samples", "scripts", "docs", ".git"}
+
+
+def test_the_menu_holds_everything_for_blenders_search(addon, scene):
+    """F3 finds what a menu holds, so each operator that a person may look for must be in one."""
+    import bpy
+
+    menu = addon("menu")
+    layout = addon.recorder()
+    menu.TURNAROUND_MT_object.draw(type("Stub", (), {"layout": layout})(), bpy.context)
+    held = set(layout.operators())
+    assert all(hasattr(getattr(bpy.ops.turnaround, name.partition(".")[2]), "get_rna_type") for name in held)
+    package = importlib.import_module(f"{MODULE}.addon")
+    wanted = {kind.bl_idname for kind in package._classes() if "_OT_" in kind.__name__}
+    # What belongs to a row of a list, to a place in the photo, to a file menu or to the preferences.
+    elsewhere = {"add_point", "remove_point", "job", "stop_masks", "next_doubtful", "import_splats", "export_splats"}
+    names = {name.partition(".")[2] for name in wanted}
+    assert {n for n in names if not n.startswith(("backend_", "model_"))} - elsewhere == {
+        name.partition(".")[2] for name in held
+    }
+    assert menu.draw in bpy.types.VIEW3D_MT_object.draw._draw_funcs
