@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Drive the panel of a real Blender by real clicks, from the installed zip; called by ``scripts/check_blender``.
 
-Folder, click on the photo, Run, Cancel, Run, SIGKILL to Blender, start again, Run (goes on where it was), Import. Every
+Folder, click on the photo, brush, undo, Propagate, Run, Cancel, Run, SIGKILL to Blender, start again, Run (goes on
+where it was), Import, Set Scale by two clicks; then a picture dropped, which becomes an object at the 3D cursor. Every
 step checks what it says; the screenshots, one after each step, are for people.
 """
 
@@ -40,10 +41,10 @@ print("without a window:", {{kind: kinds.count(kind) for kind in sorted(set(kind
 class Walk:
     """The steps, in the order in which a person takes them."""
 
-    def __init__(self, blender: Blender, capture: Path, prompts: Path, zip_file: Path) -> None:
+    def __init__(self, blender: Blender, capture: Path, sample: Path, zip_file: Path) -> None:
         self.blender, self.desktop = blender, blender.desktop
-        self.capture, self.zip_file = capture, zip_file
-        frames = json.loads(prompts.read_text())["frames"]
+        self.capture, self.zip_file, self.masks = capture, zip_file, sample / "masks"
+        frames = json.loads((sample / "prompts.json").read_text())["frames"]
         self.frame, (self.prompt,) = next(iter(frames.items()))
 
     def install(self) -> None:
@@ -157,6 +158,97 @@ class Walk:
             time.sleep(4)
             self.desktop.shot("through a camera")
 
+    def show_training(self) -> None:
+        """The picture of the splats in training, in the panel."""
+        wait_until("a picture of the training", 300, lambda: self.running().get("preview") or self.over())
+        time.sleep(2)
+        self.desktop.shot("splats in training")
+
+    def set_scale(self) -> None:
+        """Find *Set Scale by Two Clicks* by Blender's search, click two points, say how far apart they are."""
+        x, y = self.view_middle()
+        self.desktop.key("KP_1")
+        time.sleep(2)
+        (before,) = self.blender.state()["roots"]
+        self.search("Two Clicks")
+        self.desktop.click(x, y - 40)
+        self.desktop.click(x, y + 60)
+        time.sleep(2)
+        self.desktop.shot("set scale")
+        # The dialog opens with its length under the mouse.
+        self.desktop.click(x, y + 68, times=2)
+        self.desktop.key("ctrl+a")
+        self.desktop.write("2.5")
+        self.desktop.key("Return")
+        self.desktop.key("Return")
+
+        def scaled() -> dict | None:
+            (root,) = self.blender.state().get("roots") or [before]
+            return root if root["scale"] != before["scale"] else None
+
+        root = wait_until("the root scaled", 10, scaled)
+        print(f"two clicks set 2.5 m apart: the root is scaled by {root['scale'][0] / before['scale'][0]:.2f}")
+        self.desktop.key("Home")
+        time.sleep(2)
+        self.desktop.shot("scaled")
+
+    def drop_picture(self) -> None:
+        """Drop a picture on the 3D view, take our entry of Blender's menu, and wait for the object at the cursor."""
+        x, y = self.view_middle()
+        self.desktop.move(x, y)
+        picture = self.cut_out()
+        self.blender.state(drop=str(picture))
+        time.sleep(2)
+        self.desktop.shot("drop menu")
+        self.desktop.key("Down")  # our entry is the last of three, and the middle one is under the mouse
+        self.desktop.key("Return")
+        wait_until("the picture as the capture", 20, lambda: self.addon()["capture"] == str(picture))
+        wait_until(
+            "the object of one picture", JOB_SECONDS, lambda: self.running() and self.blender.state().get("roots")
+        )
+        (root,) = self.blender.state()["roots"]
+        if root["name"] != picture.stem or root["children"].count("CAMERA") != 1:
+            raise CheckError(f"expected an object called {picture.stem} with one camera, got {root}")
+        print(f"one picture became {root['name']} at {root['place']}, with {', '.join(root['children']).lower()}")
+        time.sleep(4)
+        self.desktop.shot("object from one picture")
+
+    def cut_out(self) -> Path:
+        """The first photo as a picture of the object alone, by its true mask."""
+        from PIL import Image
+
+        photo = min(self.capture.iterdir())
+        picture = FOLDER / "one picture" / "elephant.png"
+        picture.parent.mkdir(exist_ok=True)
+        with Image.open(photo) as image, Image.open(self.masks / f"{photo.stem}.png") as mask:
+            image.putalpha(mask.convert("L"))
+            image.save(picture)
+        return picture
+
+    def search(self, text: str) -> None:
+        """Blender's own search (F3) over the 3D view, and its first finding."""
+        self.desktop.key("F3")
+        time.sleep(1.5)
+        self.desktop.write(text)
+        time.sleep(2)
+        self.desktop.shot("search")
+        self.desktop.key("Return")
+        time.sleep(1)
+
+    def view_middle(self) -> tuple[float, float]:
+        """The middle of what the 3D view shows beside the sidebar; the mouse goes there."""
+        view, side = self.blender.region("VIEW_3D", "WINDOW"), self.blender.region("VIEW_3D", "UI")
+        if view is None:
+            raise CheckError("expected a 3D view, there is none")
+        x = view["x"] + (view["width"] - (side["width"] if side else 0)) / 2
+        y = HEIGHT - (view["y"] + view["height"] / 2)
+        self.desktop.move(x, y)
+        return x, y
+
+    def over(self) -> bool:
+        """Whether the job has ended."""
+        return self.addon()["state"] == "DONE"
+
     def import_without_window(self) -> None:
         """Import the same job in background mode; it must bring the same."""
         job = self.addon()["job"]
@@ -236,7 +328,7 @@ class Walk:
 
 def walk(args: argparse.Namespace) -> None:
     """All steps, with a fresh profile and the photos in a path with spaces."""
-    for name in ("a home", "a profile", "photos of mine", "screenshots"):
+    for name in ("a home", "a profile", "photos of mine", "one picture", "screenshots"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
     (FOLDER / "a home").mkdir(parents=True)
     (FOLDER / "screenshots").mkdir()
@@ -245,7 +337,7 @@ def walk(args: argparse.Namespace) -> None:
     python = ROOT / ".environments" / "backend" / "bin" / "python"
     with Desktop(FOLDER / "screenshots") as desktop:
         blender = Blender(args.root, FOLDER, python, desktop)
-        steps = Walk(blender, capture, args.capture / "prompts.json", args.zip)
+        steps = Walk(blender, capture, args.capture, args.zip)
         try:
             _take(steps)
         except CheckError:
@@ -273,11 +365,16 @@ def _take(steps: Walk) -> None:
     steps.clear_scene()
     steps.choose_folder()
     steps.mark()
-    steps.run_until("hull", "splats", "surface", "texture", "export")
+    steps.run_until("splats", "surface", "texture", "export")
+    steps.show_training()
     steps.finish()
     steps.import_result()
-    steps.say_slowest()
+    steps.set_scale()
     steps.import_without_window()
+    steps.blender.start()
+    steps.clear_scene()
+    steps.drop_picture()
+    steps.say_slowest()
 
 
 def main() -> int:
@@ -285,7 +382,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True, help="the folder that holds Blender's system")
     parser.add_argument("--zip", type=Path, required=True, help="the built extension")
-    parser.add_argument("--capture", type=Path, default=ROOT / "samples" / "elephant", help="images and prompts.json")
+    parser.add_argument(
+        "--capture", type=Path, default=ROOT / "samples" / "elephant", help="images, masks, prompts.json"
+    )
     args = parser.parse_args()
     start = time.monotonic()
     try:

@@ -93,11 +93,11 @@ class Blender:
                 return
         raise CheckError(f"expected a tab {name} in the sidebar, found none")
 
-    def state(self) -> dict[str, Any]:
-        """The reporter's answer to a new question; {} while Blender does not answer."""
+    def state(self, **more: str) -> dict[str, Any]:
+        """The reporter's answer to a new question; {} while Blender does not answer. ``more`` goes with it."""
         self.asked += 1
         temporary = self.folder / "ask.tmp"
-        temporary.write_text(json.dumps({"id": self.asked}))
+        temporary.write_text(json.dumps({"id": self.asked, **more}))
         temporary.replace(self.folder / "ask.json")
         end = time.monotonic() + 20
         while time.monotonic() < end:

@@ -3,6 +3,8 @@
 
 The driver writes ``ask.json`` ({"id": n}) into the folder named by TURNAROUND_CHECK; a timer answers in ``state.json``:
 regions in pixels of the window (origin bottom left), where an open picture lies, and which button is under the mouse.
+{"id": n, "drop": path} lets go of a file over the 3D view, by the operator that Blender calls when a program of the
+desktop does so.
 """
 
 from __future__ import annotations
@@ -84,7 +86,7 @@ def addon_state() -> dict:
     if session is not None:
         found["state"] = session.state.name
         if session.job is not None:
-            found |= {"stage": session.job.stage, "fraction": session.job.fraction}
+            found |= {"stage": session.job.stage, "fraction": session.job.fraction, "preview": session.job.preview}
             found["problem"] = str(session.job.problem or "")
     return found
 
@@ -97,6 +99,26 @@ def scene_objects() -> dict:
     return kinds
 
 
+def roots() -> list[dict]:
+    """Where each result's root stands, how large it is scaled, and what hangs on it."""
+    return [
+        {
+            "name": thing.name, "place": list(thing.location), "scale": list(thing.scale),
+            "children": sorted(child.type for child in thing.children),
+        }
+        for thing in bpy.context.window_manager.windows[0].scene.objects if thing.get("turnaround_kind") == "root"
+    ]  # fmt: skip
+
+
+def drop(path: Path) -> None:
+    """Let go of a file over the 3D view; Blender asks by a menu which use of it is meant."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.wm.drop_import_file("INVOKE_DEFAULT", directory=str(path.parent), files=[{"name": path.name}])
+
+
 def tick() -> float:
     """Answer a new question."""
     stopwatch.watch()
@@ -106,10 +128,13 @@ def tick() -> float:
             answered["id"] = asked["id"]
             state = {"id": asked["id"], "regions": regions(), "hovered": hovered(), "objects": scene_objects()}
             state["addon"] = addon_state()
+            state["roots"] = roots()
             state["slowest"] = stopwatch.slowest
             temporary = STATE.with_suffix(".tmp")
             temporary.write_text(json.dumps(state))
             temporary.replace(STATE)
+            if "drop" in asked:
+                drop(Path(asked["drop"]))
     return PERIOD
 
 
