@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import bpy
 
 from . import environment_runtime
 from .environment import layout
-from .environment.diagnostics import report
 from .environment.manager import Action, Manager, State
 from .preferences import preferences
 
@@ -230,6 +228,11 @@ class TURNAROUND_OT_backend_diagnostics(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Put the text on the clipboard; without a window there is none, so it is reported."""
+        # Read by few, and never when the extension is enabled.
+        import tomllib
+
+        from .environment.diagnostics import report
+
         manager = environment_runtime.manager()
         if manager is None:
             self.report({"ERROR"}, NO_EXTENSION)

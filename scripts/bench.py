@@ -110,6 +110,8 @@ def main() -> int:
     imports = kinds.add_parser("import", help="a million splats into Blender, against its own PLY import")
     imports.add_argument("--count", type=int, default=1_000_000)
     imports.add_argument("--repeats", type=int, default=3)
+    enabling = kinds.add_parser("enabling", help="enabling the extension, against an empty one")
+    enabling.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     if args.kind in {"splats", "gpu", "rgba"}:
         from turnaround.backend import compile_cache
@@ -136,6 +138,10 @@ def main() -> int:
         from _bench import blender_import
 
         return blender_import.measure(args.count, args.repeats)
+    elif args.kind == "enabling":
+        from _bench import enabling as start
+
+        return start.measure(args.repeats)
     elif args.kind == "job":
         job_table(args.folder)
     else:
