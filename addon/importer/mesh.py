@@ -80,7 +80,8 @@ def load_picture(result: Result, kind: str) -> bpy.types.Image | None:
     image = bpy.data.images.load(path)
     image.name = f"{result.name} {kind.replace('_', ' ')}"
     if kind == "normal_map":
-        image.colorspace_settings.name = "Non-Color"
+        space: Any = image.colorspace_settings
+        space.name = "Non-Color"
     return image
 
 
