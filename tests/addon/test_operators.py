@@ -258,6 +258,30 @@ class TestPanels:
     def test_time_left(self, addon, seconds, text):
         assert addon("panels").time_left(seconds) == text
 
+    def test_a_job_under_way_has_nothing_to_import_yet(self, addon, scene, job):
+        job.write_result(artefacts=[{"kind": "cutouts", "path": "03_cutouts", "axes": "image", "unit": "pixels"}])
+        scene.turnaround.job = str(job.folder)
+        drawn = addon.draw("result")
+        assert "Nothing yet" in drawn.texts()
+        assert "turnaround.import_result" not in drawn.operators()
+
+    def test_the_size_given_in_blender_is_said(self, addon, scene, job):
+        import bpy
+
+        scene.turnaround.job = str(job.folder)
+        bpy.ops.turnaround.import_result()
+        assert "Scale: unknown" in addon.draw("result").texts()
+        (root,) = [o for o in scene.objects if o.get("turnaround_kind") == "root"]
+        bpy.context.view_layer.objects.active = root
+        bpy.ops.turnaround.set_scale(first=(0, 0, 0), second=(0, 0, 0.5), length=1.0)
+        assert "Scale: metres" in addon.draw("result").texts()
+
+    def test_notes_are_sentences(self, addon):
+        say = addon("panels").sentences
+        assert say("a relief was used", "see the list.") == "A relief was used. See the list."
+        assert say("", " Why? ", "") == "Why?"
+        assert say("", "") == ""
+
     def test_every_remedy_has_its_operator(self, addon, scene):
         import bpy
 
