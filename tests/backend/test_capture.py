@@ -74,6 +74,18 @@ def test_preview_is_upright(folder, tmp_path):
     assert corner[1:].max() < 60
 
 
+def test_one_picture_is_looked_at_and_shown(folder, tmp_path):
+    picture = folder / "b.png"
+    found = capture.inspect(picture)
+    assert (found["photos"], found["names"]) == (1, ["b.png"])
+    assert found["advice"] == ["One picture: what it shows is true to it, the other sides are made up."]
+    shown = capture.preview(picture, "b.png", 0, tmp_path / "out")
+    assert (shown["source_width"], shown["source_height"]) == (80, 60)
+    with pytest.raises(PipelineError) as caught:
+        capture.preview(picture, "turned.jpg", 0, tmp_path / "out")
+    assert caught.value.code == "bad_request"
+
+
 def test_preview_is_reduced_to_fit(folder, tmp_path):
     shown = capture.preview(folder, "b.png", 40, tmp_path / "out")
     assert (shown["width"], shown["height"]) == (40, 30)
