@@ -83,7 +83,7 @@ def test_one_picture_is_looked_at_and_shown(folder, tmp_path):
     assert (shown["source_width"], shown["source_height"]) == (80, 60)
     with pytest.raises(PipelineError) as caught:
         capture.preview(picture, "turned.jpg", 0, tmp_path / "out")
-    assert caught.value.code == "bad_request"
+    assert caught.value.code == "capture_unsupported"
 
 
 def test_preview_is_reduced_to_fit(folder, tmp_path):
