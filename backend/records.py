@@ -25,6 +25,9 @@ ASSUMED = "assumed"
 class Frame:
     """One image used. ``width`` and ``height`` are of the stored image, ``source_*`` of the oriented source.
 
+    ``gps`` (latitude and longitude in degrees, altitude in metres) and ``gravity`` (unit vector, axes of the oriented
+    picture: x right, y down, z forward) are what the file says, None where it says nothing.
+
     Of a video's picture, ``seconds`` is its time after the first one, ``reason`` why it was chosen, and ``prompts`` are
     the names under which the job's prompts mean it.
     """
@@ -46,6 +49,8 @@ class Frame:
     seconds: float | None = None
     reason: str = ""
     prompts: list[str] = field(default_factory=list)
+    gps: list[float] | None = None
+    gravity: list[float] | None = None
 
     @property
     def scale(self) -> tuple[float, float]:

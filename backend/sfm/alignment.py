@@ -2,19 +2,22 @@
 """The similarity from the cameras' own world into the one all later stages share.
 
 There z is up, the object's centre is above the origin, the ground it stands on is z = 0 and the diagonal of its box is
-1 (DESIGN section 6). Up comes from the plane the object stands on when that is found, else from the cameras; cameras
-that were given keep their z unless they contradict it (``up.contradicts_given_z``). Turned about z, estimated cameras
+1 (DESIGN section 6). Up comes from the plane the object stands on when that is found, else from what the cameras'
+sensors said of gravity, else from how the cameras stand; a plane that gravity contradicts is a slope. Cameras that were
+given keep their z unless they contradict it (``up.contradicts_given_z``). Turned about z, estimated cameras
 are laid so that the first one looks along +y, which Blender calls the front view; given ones keep their heading.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..geometry import angle_degrees, rotation_about_z, rotation_between, transform
 from ..lens import Scene
+from .gravity import up_by_gravity
 from .ground import support_plane
 from .object_box import find_object, first_guess, label_points
 from .silhouettes import Silhouettes
@@ -23,6 +26,8 @@ from .up import contradicts_given_z, estimate_up
 _GROUND_REACH = (-0.15, 0.4)
 """Where the plane may lie about the box's lowest point, in object diagonals. Seen from above alone, a hull runs on
 below the object; what lies well below both is another plane."""
+_MOST_SLOPE = 8.0
+"""Degrees by which a support plane may contradict gravity."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,27 @@ class Alignment:
     ground_from: str
 
 
-def align(scene: Scene, silhouettes: Silhouettes, given: bool, seed: int = 0) -> Alignment:
-    """Find the shared world of ``scene``. ``given``: the cameras came with a world of their own."""
+def align(
+    scene: Scene,
+    silhouettes: Silhouettes,
+    given: bool,
+    seed: int = 0,
+    gravity: Mapping[str, Sequence[float]] | None = None,
+) -> Alignment:
+    """Find the shared world of ``scene``. ``given``: the cameras came with a world of their own; ``gravity`` as in
+    ``gravity.py``.
+    """
     cams = np.array([c.cam_from_world for c in scene.cameras])
     keep_z = given and not contradicts_given_z(cams)
-    up, up_from = (np.array([0.0, 0.0, 1.0]), "given") if keep_z else estimate_up(cams)
+    pulled = None if keep_z else up_by_gravity(scene, gravity or {})
+    if keep_z:
+        up, up_from = np.array([0.0, 0.0, 1.0]), "given"
+    else:
+        up, up_from = estimate_up(cams) if pulled is None else (pulled, "gravity")
     axes = rotation_between(up, np.array([0.0, 0.0, 1.0]))
     plane = _plane_below(scene, silhouettes, axes, up, seed)
-    if plane is not None and not keep_z:
+    sloping = plane is not None and pulled is not None and angle_degrees(plane[0], pulled) > _MOST_SLOPE
+    if plane is not None and not keep_z and not sloping:
         up, up_from = plane[0], "plane"
         axes = rotation_between(up, np.array([0.0, 0.0, 1.0]))
     if not keep_z:

@@ -25,6 +25,7 @@ from ..sfm.delivery import pinhole_cameras, reprojection_error, write_images, wr
 from ..sfm.estimate import Estimator, Settings
 from ..sfm.features import FeatureSettings
 from ..sfm.given import match_given
+from ..sfm.gravity import scale_by_gps
 from ..sfm.ladder import RUNGS, Estimate, climb
 from ..sfm.marker import marker_scale
 from ..sfm.silhouettes import load_silhouettes
@@ -69,8 +70,9 @@ def run(context: Context) -> None:
         scene, unregistered = source(context, frames, masks, Path(work))
     context.progress(0.85, "Finding the object and its ground")
     silhouettes = load_silhouettes(scene.cameras, masks)
-    alignment = align(scene, silhouettes, given=bool(context.spec.cameras), seed=context.spec.seed)
     by_name = {f.name: f for f in frames}
+    gravity = {f.name: f.gravity for f in frames if f.gravity}
+    alignment = align(scene, silhouettes, bool(context.spec.cameras), context.spec.seed, gravity)
     cameras = pinhole_cameras(scene, alignment.world_from_source, by_name)
 
     def progress(fraction: float) -> None:
@@ -104,9 +106,13 @@ def run(context: Context) -> None:
 
 
 def _metres_per_unit(context: Context, scene: Scene, by_name: dict[str, Frame], alignment: Alignment) -> float | None:
-    """Metres in a unit of the world, from a marker of known size; None where none was asked for or found."""
+    """Metres in a unit of the world, from a marker of known size or from GPS; None where both are missing."""
     if not context.options.marker:
-        return None
+        by_gps = scale_by_gps(scene, {name: frame.gps for name, frame in by_name.items() if frame.gps})
+        if by_gps is None:
+            return None
+        context.facts.details["gps"] = asdict(by_gps)
+        return by_gps.metres_per_unit / scale_of(alignment.world_from_source)
     folder = context.folder("frames")
     pictures = {name: folder / frame.image for name, frame in by_name.items()}
     found = marker_scale(

@@ -19,12 +19,13 @@ import numpy as np
 from ...protocol import Artefact, JobSpec
 from .. import copies, images, photo, refusals, sources
 from ..figures import figures
+from ..held import read_held
 from ..records import Frame, Frames
 from ..stage import Context
 from ..streaming import Budget, ordered_map, worker_count
 
 NAME = "frames"
-VERSION = 1
+VERSION = 2
 INPUTS: tuple[str, ...] = ()
 OUTPUTS = ("frames.json", "images")
 SPEC = ("capture", "prompts", "masks")
@@ -241,6 +242,7 @@ def _store_one(context: Context, path: Path, name: str, source: str, budget: Bud
     if alpha is not None:
         (context.output / "alpha").mkdir(exist_ok=True)
         images.write_image(context.output / "alpha" / f"{name}.png", alpha)
+    held = read_held(data)
     frame = Frame(
         name=name,
         source=source,
@@ -252,6 +254,8 @@ def _store_one(context: Context, path: Path, name: str, source: str, budget: Bud
         alpha="" if alpha is None else f"alpha/{name}.png",
         focal_px=None if header.focal_px is None else header.focal_px * rgb.shape[1] / width,
         camera_model=header.camera_model,
+        gps=None if held.gps is None else list(held.gps),
+        gravity=None if held.gravity is None else list(held.gravity),
         **figures(rgb, alpha),
     )
     return frame, shot.note
