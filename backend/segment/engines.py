@@ -39,6 +39,7 @@ MODULES = {
 
 STAGE = "masks"
 BOX_HINT = "Draw a box round the object, or strokes on it and beside it."
+STROKE_HINT = "Draw strokes on the object and beside it."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 from . import colour
 from .cut import contrast_weights, cut
 from .prompts import Marks
-from .shape import keep_parts
+from .shape import keep_parts, overlap
 
 SIDE = 192
 """Longer side, in pixels, at which candidates are compared; some twenty cuts then take a third of a second."""
@@ -103,6 +103,16 @@ def fit(mask: np.ndarray, ratios: np.ndarray, lab: np.ndarray) -> float:
     border = float(np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]]).mean())
     unusual = float(np.log(solid.mean() / _FREQUENT_AREA)) / _AREA_SPREAD
     return contrast * separation**4 * (1 - border) ** 2 * float(np.exp(-0.5 * unusual**2))
+
+
+def certainty(mask: np.ndarray, ratios: np.ndarray, window: np.ndarray) -> float:
+    """How far the log odds ``ratios`` inside a box speak with one voice for ``mask``, 0 to 1; all (h, w).
+
+    Overlap of the soft mask with the probabilities that made it: where contrast and parts had to decide against them,
+    or they were near to even, the two differ.
+    """
+    probable = 1 / (1 + np.exp(-np.clip(ratios, -30, 30)))
+    return overlap(mask * window, np.asarray(probable * window, np.float32))
 
 
 def _windows(marks: Marks, seeds: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:

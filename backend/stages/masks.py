@@ -29,7 +29,7 @@ from ..streaming import ordered_map, worker_count
 from ..workspace import write_json
 
 NAME = "masks"
-VERSION = 2
+VERSION = 3
 INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")

@@ -8,14 +8,15 @@ handful, however long the video.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ...errors import PipelineError
-from ..engines import BOX_HINT, STAGE, Found, Task, resized
+from ..engines import BOX_HINT, STAGE, STROKE_HINT, Found, Task, resized
 from ..prompts import Marks, draw_marks
-from .start import LOOKAHEAD, SIDE, first_of_video
+from .start import LOOKAHEAD, SIDE, Start, first_of_video
 from .track import Tracker
 
 METHOD = "prompt: tracker (graph cut, motion and key frames)"
@@ -102,15 +103,24 @@ def _start(task: Task, index: int) -> Found:
     if best is None:
         message = f"Nothing could be told apart at the prompt on {picture.source}."
         raise PipelineError("mask_empty", STAGE, message, BOX_HINT)
-    # A box or a stroke says how far the object reaches; a click alone is believed as far as its mask fits.
-    extent_known = any(prompt["type"] in ("box", "stroke") for prompt in prompts)
-    confidence = 0.95 if extent_known else min(0.95, 0.35 + 0.65 * best.fit)
+    confidence = _belief(best, prompts)
     if confidence < 0.5:
-        message = f"The click on {picture.source} leaves open what the object is."
-        task.warn("mask_unsure", message, BOX_HINT)
+        boxed = any(prompt["type"] == "box" for prompt in prompts)
+        mark, hint = ("box", STROKE_HINT) if boxed else ("click", BOX_HINT)
+        task.warn("mask_unsure", f"The {mark} on {picture.source} leaves open what the object is.", hint)
     mask = cv2.resize(best.mask, size, interpolation=cv2.INTER_LINEAR)
     settled = _is_settled(task, index, mask.shape)
     return Found(index=index, mask=np.clip(mask, 0, 1), confidence=confidence, method="prompt", settled=settled)
+
+
+def _belief(start: Start, prompts: list[dict[str, Any]]) -> float:
+    """Confidence in a first mask: strokes say how far the object reaches, a box is believed as far as what is in it
+    falls apart into two (on two clips 0.88 where the true overlap is 0.90), a click as far as its mask fits.
+    """
+    kinds = {prompt["type"] for prompt in prompts}
+    if "stroke" in kinds:
+        return 0.95
+    return min(0.95, start.certainty if "box" in kinds else 0.35 + 0.65 * start.fit)
 
 
 def _is_settled(task: Task, index: int, shape: tuple[int, ...]) -> bool:

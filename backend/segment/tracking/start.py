@@ -45,11 +45,14 @@ _COLOUR, _LOCAL, _SHADOW = 0.35, 0.6, 3.0
 
 @dataclass(kw_only=True)
 class Start:
-    """A first mask (h, w) float32, how well it fits (0 to 1), and how far its motion stands out (0 to 1)."""
+    """A first mask (h, w) float32, how well it fits, how far its motion stands out, and how far what is in its window
+    falls apart into object and background (``first.certainty``), each 0 to 1.
+    """
 
     mask: np.ndarray
     fit: float
     moving: float
+    certainty: float
 
 
 @dataclass(kw_only=True)
@@ -183,8 +186,9 @@ def _grow(scene: _Scene, window: np.ndarray) -> Start | None:
     if (mask > 0.5).sum() < 20:
         return None
     together = float(np.clip(moving[mask > 0.5].mean(), 0, 1))
-    score = first.fit(mask, ratios + _MOTION_LAST * moving, scene.lab)
-    return Start(mask=mask, fit=score, moving=together)
+    odds = ratios + _MOTION_LAST * moving
+    certainty = first.certainty(mask, odds, window)
+    return Start(mask=mask, fit=first.fit(mask, odds, scene.lab), moving=together, certainty=certainty)
 
 
 def _colours(scene: _Scene, classes: np.ndarray, mask: np.ndarray, free: np.ndarray, size: float) -> np.ndarray:

@@ -84,3 +84,24 @@ def test_boxes_on_eight_photos_of_a_robot(data):
     assert len(scores) == 8
     assert np.mean(scores) >= 0.80
     assert np.min(scores) >= 0.70
+
+
+def test_a_box_is_believed_as_far_as_it_tells_object_from_background(tmp_path):
+    """The figure again, and a picture of noise alone in which nothing stands out."""
+    confidence, heard = [], []
+    for name, image in (
+        ("figure", scene()[0]),
+        ("noise", cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 3) * 2),
+    ):
+        path = tmp_path / f"{name}.png"
+        cv2.imwrite(str(path), image[..., ::-1])
+        size = {"width": 320, "height": 240, "source_width": 320, "source_height": 240}
+        picture = engines.Picture(name=name, source=path.name, path=path, **size)
+        small = engines.resized(image, 192)
+        borders = photos.first.border_histogram([small])
+        found = photos.cut_prompted(picture, [BOX], image, small, borders, 2.0, lambda *said: heard.append(said))
+        confidence.append(found.confidence)
+    assert confidence[0] > 0.8
+    assert confidence[1] < 0.5
+    assert [said[0] for said in heard] == ["mask_unsure"]
+    assert "strokes" in heard[0][2]
