@@ -113,7 +113,7 @@ def main() -> int:
     enabling = kinds.add_parser("enabling", help="enabling the extension, against an empty one")
     enabling.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
-    if args.kind in {"splats", "gpu", "rgba"}:
+    if args.kind in {"splats", "gpu", "rgba", "tsr"}:
         from turnaround.backend import compile_cache
 
         compile_cache.use()  # before numba is imported: as a job runs, with threads that sleep while they wait

@@ -194,14 +194,14 @@ def _azimuth(camera: Camera, first: Camera) -> float:
 
 def _write_views(context: Context, field: Field, world_from_model: np.ndarray) -> None:
     """Pictures of the field all around, with cameras and masks in ``views``: what splats learn from."""
-    from ..tsr import renderer, shaping
+    from ..tsr import occupancy, shaping
 
     if not context.options.views:
         return
     folder = context.output / "views"
     (folder / "images").mkdir(parents=True)
     (folder / "masks").mkdir()
-    where = renderer.occupied(field)
+    where = occupancy.occupied(field)
     cameras, masks = [], []
     for k, camera in enumerate(shaping.view_cameras(context.options.views, context.options.view_side)):
         context.progress(0.6 + 0.3 * k / context.options.views, "Looking at it from all sides")

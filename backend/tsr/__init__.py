@@ -4,6 +4,8 @@ Hong et al. 2023, arXiv 2311.04400).
 
 ``config`` the sizes; ``vision_transformer``, ``backbone``, ``triplane``, ``decoder`` the parts in the order in which a
 picture passes through them, their tensors named as in the released checkpoint; ``model`` the whole; ``checkpoint`` its
-strict loading; ``field`` density and colour at points; ``grid`` density on a fine grid, coarse to fine; ``mesher`` and
-``renderer`` what is made of it. Heavy (torch): loaded by its stage.
+strict loading; ``field`` density and colour at points (``folding`` quickly, ``cores`` on all of them); ``grid`` density
+on a fine grid, coarse to fine; ``mesher`` the surface; ``renderer`` pictures, on the CPU by ``marching``, past what
+``occupancy`` finds empty. ``framing``, ``turning``, ``joining``, ``placing`` and ``shaping``: from cutouts to a body in
+the world. Heavy (torch): loaded by its stage.
 """

@@ -6,16 +6,20 @@ Notation: N points (N, 3) in the model's box [-radius, radius]^3; planes (3, C, 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from .cores import on_cores
 from .decoder import Decoder
+from .folding import AXES, Folded
 
-_AXES = ((0, 1), (0, 2), (1, 2))  # plane by plane: which coordinates run along its columns and rows
 _BYTES_A_NUMBER = 4
+_FITS_CACHE = 1 << 12
+"""Points whose hidden layers, 1 MB each, stay in a core's cache from layer to layer."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,17 @@ class Field:
     """The radiance field of one scene; ``chunk`` points are asked at once, which bounds its memory."""
 
     planes: Tensor
-    decoder: Decoder
+    decoder: nn.Module
     radius: float
     density_bias: float
-    chunk: int = 1 << 17
+    chunk: int = _FITS_CACHE
 
     def raw(self, points: Tensor) -> Tensor:
         """(N, 4) decoder outputs at ``points`` (N, 3) float32 in the box; outside it the planes read as zero."""
-        parts = [self._raw(part) for part in points.split(self.chunk)]
-        return torch.cat(parts) if parts else points.new_zeros((0, 4))
+        out = points.new_empty((len(points), 4))
+        _ = self._folded  # made once, before threads ask for it
+        on_cores(self._ask, [*zip(points.split(self.chunk), out.split(self.chunk), strict=True)], points.device)
+        return out
 
     def density(self, points: Tensor) -> Tensor:
         """(N,) density, exp(d + bias)."""
@@ -46,11 +52,29 @@ class Field:
         """(N, 3) sRGB in [0, 1]."""
         return torch.sigmoid(self.raw(points)[:, 1:])
 
+    @functools.cached_property
+    def _folded(self) -> Folded | None:
+        return Folded(self.planes, self.decoder) if isinstance(self.decoder, Decoder) else None
+
     @torch.inference_mode()
+    def _ask(self, points: Tensor, out: Tensor) -> None:
+        if self._folded is None:
+            out.copy_(self._raw(points))
+        else:
+            self._folded.ask(points, self.radius, out)
+
     def _raw(self, points: Tensor) -> Tensor:
-        where = (points / self.radius)[:, _AXES].transpose(0, 1).unsqueeze(1)  # (3, 1, N, 2)
+        """As ``raw``, for decoders of another form, which see all samples side by side."""
+        where = (points / self.radius)[:, AXES].transpose(0, 1).unsqueeze(1)  # (3, 1, N, 2)
         sampled = functional.grid_sample(self.planes, where, mode="bilinear", align_corners=False)
         return self.decoder(sampled[:, :, 0].permute(2, 0, 1).flatten(1))
+
+
+def chunk_for(device: torch.device, channels: int, width: int) -> int:
+    """Points to ask at once: by a quarter of CUDA's free memory; on the CPU by a core's cache."""
+    if device.type != "cuda":
+        return _FITS_CACHE
+    return points_that_fit(torch.cuda.mem_get_info(device)[0] // 4, channels, width)
 
 
 def points_that_fit(available: int, channels: int, width: int) -> int:

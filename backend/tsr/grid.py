@@ -21,22 +21,39 @@ Ask = Callable[[np.ndarray], np.ndarray]
 
 COARSE = 64
 _CORNERS = np.stack(np.meshgrid(*[(0, 1)] * 3, indexing="ij"), axis=-1).reshape(8, 3)
-_FACES = np.concatenate([np.eye(3, dtype=np.int64), -np.eye(3, dtype=np.int64)])
+_ALL = 255
+
+
+def _face_bits(axis: int, end: int) -> int:
+    """The bits of the four corners of a cell's face."""
+    return sum(1 << k for k, corner in enumerate(_CORNERS) if corner[axis] == end)
+
+
+_FACES = [(axis, end, _face_bits(axis, end)) for axis in range(3) for end in (0, 1)]
 
 
 @dataclass
 class Lattice:
-    """``values`` (n + 1)^3 float32, right where ``known``; ``cells`` (M, 3) int64: those that the level crosses."""
+    """``values`` (n + 1)^3 float32, right where ``known``; ``cells`` (M, 3) int64: those that the level crosses.
+
+    ``corners`` (K,) int64 are the known ones' places in ``values.ravel()``. The arrays are begun as zeros and touched
+    at few places, so that most of their memory is never really taken.
+    """
 
     values: np.ndarray
     known: np.ndarray
     cells: np.ndarray
-    asked: int
+    corners: np.ndarray
 
     @property
     def side(self) -> int:
         """Cells a side."""
         return len(self.values) - 1
+
+    @property
+    def asked(self) -> int:
+        """Points asked for it and for the coarser ones before it."""
+        return len(self.corners)
 
 
 def near_level(ask: Ask, radius: float, side: int, level: float) -> Lattice:
@@ -53,36 +70,50 @@ def near_level(ask: Ask, radius: float, side: int, level: float) -> Lattice:
     return lattice
 
 
+def above(ask: Ask, radius: float, side: int, level: float) -> np.ndarray:
+    """(n + 1)^3 bool: corners whose value is above the level; far from it as the coarser lattice has them."""
+    lattice = everywhere(ask, radius, min(side, COARSE), level)
+    over = lattice.values > level
+    while lattice.side < side:
+        lattice = refined(ask, radius, lattice, level)
+        for axis in range(3):
+            over = np.repeat(over, 2, axis=axis)[(slice(None),) * axis + (slice(lattice.side + 1),)]
+        over = np.ascontiguousarray(over)
+        over.ravel()[lattice.corners] = lattice.values.ravel()[lattice.corners] > level
+    return over
+
+
 def everywhere(ask: Ask, radius: float, side: int, level: float) -> Lattice:
     """The lattice of ``side`` cells, asked at each corner."""
     along = np.arange(side + 1)
     corners = np.stack(np.meshgrid(along, along, along, indexing="ij"), axis=-1).reshape(-1, 3)
     values = ask(places(corners, radius, side)).reshape([side + 1] * 3)
     every_cell = corners[(corners < side).all(axis=1)]
-    return Lattice(
-        values, np.ones(values.shape, bool), every_cell[_crossed(values, every_cell, level)], asked=len(corners)
-    )
+    crossed = _crosses(_signs(values, every_cell, level), _ALL)
+    return Lattice(values, np.ones(values.shape, bool), every_cell[crossed], np.arange(values.size))
 
 
 def refined(ask: Ask, radius: float, coarse: Lattice, level: float) -> Lattice:
     """The lattice of half the step, asked near the level alone."""
     side = 2 * coarse.side
-    values = np.full([side + 1] * 3, np.float32(level - 1), np.float32)
-    known = np.zeros(values.shape, bool)
-    values[::2, ::2, ::2], known[::2, ::2, ::2] = coarse.values, coarse.known
+    values, known = np.zeros([side + 1] * 3, np.float32), np.zeros([side + 1] * 3, bool)
     seen = np.zeros([side] * 3, bool)
-    crossed, asked = [], 0
+    inherited = np.stack(np.unravel_index(coarse.corners, coarse.values.shape))
+    corners = [np.ravel_multi_index(tuple(2 * inherited), values.shape)]
+    values.ravel()[corners[0]], known.ravel()[corners[0]] = coarse.values.ravel()[coarse.corners], True
+    crossed = []
     cells = _foretold(coarse, level)
+    seen[tuple(cells.T)] = True
     while len(cells):
-        seen[tuple(cells.T)] = True
-        unknown = _unknown_corners(cells, known)
-        values[tuple(unknown.T)] = ask(places(unknown, radius, side))
-        known[tuple(unknown.T)] = True
-        asked += len(unknown)
-        found = cells[_crossed(values, cells, level)]
-        crossed.append(found)
-        cells = _neighbours(found, seen)
-    return Lattice(values, known, np.concatenate([*crossed, np.zeros((0, 3), np.int64)]), coarse.asked + asked)
+        unknown = _unknown_corners(cells, values, known)
+        values.ravel()[unknown] = ask(places(np.stack(np.unravel_index(unknown, values.shape), axis=1), radius, side))
+        known.ravel()[unknown] = True
+        corners.append(unknown)
+        signs = _signs(values, cells, level)
+        found = _crosses(signs, _ALL)
+        crossed.append(cells[found])
+        cells = _beyond_faces(cells[found], signs[found], seen)
+    return Lattice(values, known, np.concatenate([*crossed, np.zeros((0, 3), np.int64)]), np.concatenate(corners))
 
 
 def places(corners: np.ndarray, radius: float, side: int) -> np.ndarray:
@@ -109,24 +140,41 @@ def _spans(eight: np.ndarray, level: float) -> np.ndarray:
     return (eight.min(axis=1) <= level) & (eight.max(axis=1) > level)
 
 
-def _crossed(values: np.ndarray, cells: np.ndarray, level: float) -> np.ndarray:
-    """Which of the (N, 3) ``cells`` have corners on both sides of the level."""
-    above = np.zeros(len(cells), np.int8)
-    for corner in _CORNERS:
-        above += values[tuple((cells + corner).T)] > level
-    return (above > 0) & (above < 8)
+def _signs(values: np.ndarray, cells: np.ndarray, level: float) -> np.ndarray:
+    """(N,) uint8: bit k tells whether corner k of the (N, 3) ``cells`` is above the level."""
+    lowest = np.ravel_multi_index(tuple(cells.T), values.shape)
+    signs = np.zeros(len(cells), np.uint8)
+    for k, corner in enumerate(_CORNERS):
+        there = values.ravel()[lowest + np.ravel_multi_index(tuple(corner), values.shape)]
+        signs |= (there > level).astype(np.uint8) << np.uint8(k)
+    return signs
 
 
-def _unknown_corners(cells: np.ndarray, known: np.ndarray) -> np.ndarray:
-    marked = np.unique(
-        np.concatenate([np.ravel_multi_index(tuple((cells + corner).T), known.shape) for corner in _CORNERS])
-    )
-    return np.stack(np.unravel_index(marked[~known.ravel()[marked]], known.shape), axis=1)
+def _crosses(signs: np.ndarray, corners: int) -> np.ndarray:
+    """(N,) whether ``corners``, bits, lie on both sides of the level."""
+    those = signs & np.uint8(corners)
+    return (those != 0) & (those != corners)
 
 
-def _neighbours(cells: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Cells that share a face with one of ``cells``, lie in the box and were not looked at yet."""
-    around = (cells[:, None] + _FACES).reshape(-1, 3)
-    around = around[((around >= 0) & (around < len(seen))).all(axis=1)]
-    around = around[~seen[tuple(around.T)]]
-    return np.unique(around, axis=0)
+def _unknown_corners(cells: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The cells' corners (K,) that are not known, each once; ``values`` are used up there."""
+    lowest = np.ravel_multi_index(tuple(cells.T), known.shape)
+    every = np.concatenate([lowest + np.ravel_multi_index(tuple(c), known.shape) for c in _CORNERS])
+    every = every[~known.ravel()[every]]
+    # Each writes its number to its place; of those that share one the last one's stays. Sorting takes far longer.
+    numbers, marks = np.arange(len(every), dtype=np.int32), values.view(np.int32).ravel()
+    marks[every] = numbers
+    return every[marks[every] == numbers]
+
+
+def _beyond_faces(cells: np.ndarray, signs: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Cells behind a face that the level crosses: it crosses them too. Marked as ``seen``, those seen left out."""
+    found = []
+    for axis, end, bits in _FACES:
+        around = cells[_crosses(signs, bits)]
+        around[:, axis] += 2 * end - 1
+        around = around[(around[:, axis] >= 0) & (around[:, axis] < len(seen))]
+        around = around[~seen[tuple(around.T)]]
+        seen[tuple(around.T)] = True
+        found.append(around)
+    return np.concatenate(found)

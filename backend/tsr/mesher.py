@@ -49,8 +49,11 @@ def surface(lattice: Lattice, radius: float, level: float) -> tuple[np.ndarray, 
 
     if not len(lattice.cells):
         raise ValueError(f"expected a field that crosses {level:.3g}, got one that lies wholly on one side of it")
-    mask = np.zeros(lattice.values.shape, bool)
-    mask[tuple((lattice.cells + 1).T)] = True  # scikit-image names a cell by its highest corner
+    first, last = lattice.cells.min(axis=0), lattice.cells.max(axis=0) + 2
+    values = lattice.values[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    mask = np.zeros(values.shape, bool)
+    mask[tuple((lattice.cells - first + 1).T)] = True  # scikit-image names a cell by its highest corner
     # "ascent": for what is larger inside, its faces then turn counter-clockwise seen from outside.
-    vertices, faces, _, _ = marching_cubes(lattice.values, level, mask=mask, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(values, level, mask=mask, gradient_direction="ascent")
+    vertices += first
     return ((vertices * (2.0 / lattice.side) - 1.0) * radius).astype(np.float32), faces.astype(np.int32)

@@ -8,44 +8,18 @@ units of the ray's own interval, as the network was trained (so a density is not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from .field import Field
+from .marching import march
+from .occupancy import Occupied
 
 _TIGHTER = 1.0 - 1e-3  # the box that is drawn, over the field's: points on its faces would sample outside the planes
 _SHORTEST = 1e-2  # a ray's interval below which it misses the box
 _OPAQUE = 1e-3  # transmittance at which a ray ends
-_EMPTY = 1e-2  # density of what is skipped: 128 such samples cover less than one per cent
-_SLAB = 8  # samples of all rays asked together
-
-
-@dataclass(frozen=True)
-class Occupied:
-    """``cells`` (G, G, G) bool over the box [-radius, radius]^3, x, y, z: where density may be worth asking for."""
-
-    cells: Tensor
-    radius: float
-
-    def at(self, points: Tensor) -> Tensor:
-        """(N,) whether the cells of the (N, 3) ``points`` are occupied."""
-        side = len(self.cells)
-        index = ((points / self.radius + 1.0) * (side / 2)).long().clamp_(0, side - 1)
-        return self.cells[index[:, 0], index[:, 1], index[:, 2]]
-
-
-def occupied(field: Field, side: int = 64) -> Occupied:
-    """Where ``field`` is not empty: cells with a dense corner, and those around them."""
-    along = torch.linspace(-field.radius, field.radius, side + 1, device=field.planes.device)
-    corners = torch.cartesian_prod(along, along, along)
-    dense = (field.density(corners) > _EMPTY).view(1, 1, side + 1, side + 1, side + 1).float()
-    # A cell has 2 corners along an axis; with one ring of cells around it, 4.
-    padded = functional.pad(dense, (1,) * 6)
-    return Occupied(functional.max_pool3d(padded, kernel_size=4, stride=1)[0, 0] > 0, field.radius)
+_SLAB = 8  # samples of all rays asked together on CUDA
 
 
 def orbit(views: int, elevation: float, distance: float, fov: float, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -79,6 +53,28 @@ def render(field: Field, origins: Tensor, directions: Tensor, samples: int, wher
     """
     near, far = _interval(origins, directions, field.radius * _TIGHTER)
     alive = torch.nonzero(far - near > _SHORTEST)[:, 0]
+    shoot = _marched if origins.device.type == "cpu" else _slabs
+    colour, light = shoot(field, origins, directions, near, far, alive, samples, where)
+    return torch.cat([colour + light[:, None], 1 - light[:, None]], dim=1)
+
+
+def _marched(
+    field: Field, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor, alive: Tensor, samples: int,
+    where: Occupied | None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Colour (R, 3) and the light left (R,) by compiled loops."""
+    everywhere = Occupied(torch.ones((1, 1, 1), dtype=torch.bool), field.radius)
+    arrays = [np.ascontiguousarray(a.numpy(), np.float32) for a in (origins, directions, near, far)]
+    rays = alive.numpy().astype(np.int32)
+    colour, light = march(field, *arrays, rays, samples, where or everywhere, _OPAQUE)
+    return torch.from_numpy(colour), torch.from_numpy(light)
+
+
+def _slabs(
+    field: Field, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor, alive: Tensor, samples: int,
+    where: Occupied | None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The same by PyTorch alone, on any device: all rays' next samples at once."""
     colour = torch.zeros_like(origins)
     light = origins.new_ones(len(origins))
     for first in range(0, samples, _SLAB):
@@ -90,7 +86,7 @@ def render(field: Field, origins: Tensor, directions: Tensor, samples: int, wher
         colour[alive] += added
         light[alive] = remaining
         alive = alive[remaining > _OPAQUE]
-    return torch.cat([colour + light[:, None], 1 - light[:, None]], dim=1)
+    return colour, light
 
 
 def _slab(field: Field, points: Tensor, where: Occupied | None, light: Tensor, samples: int) -> tuple[Tensor, Tensor]:

@@ -19,9 +19,10 @@ from ..mesh.rendering import looking_at
 from ..mesh.triangles import Mesh
 from ..records import Camera
 from . import checkpoint, mesher, renderer
-from .field import Field
+from .field import Field, chunk_for
 from .framing import Square, framed
 from .joining import averaged, join
+from .occupancy import Occupied
 from .turning import DISTANCE, FIELD_OF_VIEW, azimuth_of
 
 _ELEVATIONS = (0.0, 25.0, -10.0)
@@ -59,7 +60,8 @@ def guess(path: Path, cutouts: list[np.ndarray], azimuths: list[float], combine:
         codes.append(model.scene_codes(picture[None])[0])
 
     def field_of(planes: torch.Tensor) -> Field:
-        return Field(planes, model.decoder, model.config.radius, model.config.density_bias)
+        chunk = chunk_for(planes.device, model.config.plane_channels, model.config.decoder_width)
+        return Field(planes, model.decoder, model.config.radius, model.config.density_bias, chunk)
 
     square = pairs[0][1]
     if len(codes) == 1:
@@ -116,7 +118,7 @@ def view_cameras(count: int, side: int) -> list[Camera]:
     ]
 
 
-def drawn(of: Field, camera: Camera, where: renderer.Occupied) -> np.ndarray:
+def drawn(of: Field, camera: Camera, where: Occupied) -> np.ndarray:
     """What ``camera`` (model's frame) sees, (H, W, 4) uint8 straight."""
     rows, columns = np.indices((camera.height, camera.width)) + 0.5
     rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1).reshape(-1, 3) @ np.linalg.inv(camera.K).T

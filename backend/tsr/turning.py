@@ -15,6 +15,7 @@ from torch.nn import functional
 from . import renderer
 from .field import Field
 from .framing import GREY
+from .occupancy import Occupied, occupied
 
 _SIDE, _SAMPLES = 48, 48
 _TRIED = 24
@@ -29,7 +30,7 @@ def azimuth_of(first: Field, first_picture: Tensor, other: Field, other_picture:
     Pictures are (S, S, 3) in [0, 1] on grey, as ``framing`` makes them, the first from azimuth 0.
     """
     pictures = [_small(p) for p in (first_picture, other_picture)]
-    where = [renderer.occupied(f, 32) for f in (first, other)]
+    where = [occupied(f, 32) for f in (first, other)]
     known: dict[float, float] = {}
 
     def cost(azimuth: float) -> float:
@@ -46,7 +47,7 @@ def azimuth_of(first: Field, first_picture: Tensor, other: Field, other_picture:
     return float(best % 360), cost(float(best))
 
 
-def seen_from(field: Field, azimuth: float, where: renderer.Occupied | None = None) -> Tensor:
+def seen_from(field: Field, azimuth: float, where: Occupied | None = None) -> Tensor:
     """(48, 48, 3) what a camera at ``azimuth`` degrees sees of ``field``, on grey."""
     origins, directions = (torch.from_numpy(a) for a in renderer.orbit(1, 0.0, DISTANCE, FIELD_OF_VIEW, _SIDE)[0])
     angle = float(np.radians(azimuth))

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
-from turnaround.backend.tsr import mesher, renderer
+from turnaround.backend.tsr import mesher, occupancy, renderer
 from turnaround.backend.tsr.checkpoint import load
 from turnaround.backend.tsr.config import RELEASED
 from turnaround.backend.tsr.field import Field
@@ -43,33 +43,18 @@ class Row:
     note: str = ""
 
 
-class PaidBall(nn.Module):
-    """The full-size decoder, whose answer is thrown away for a ball's; asked at known places."""
+@dataclass(frozen=True)
+class PaidBall(Field):
+    """A field whose answers are paid for in full, where ``pays``, and thrown away for a ball's."""
 
-    def __init__(self, decoder: nn.Module, pays: bool) -> None:
-        super().__init__()
-        self.decoder, self.pays = decoder, pays
-        self.asked = 0
+    pays: bool = True
+    asked: list[int] = field(default_factory=list)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(N, 3 C) features of ``place_planes`` -> (N, 4)."""
-        self.asked += len(features)
-        channels = features.shape[1] // 3
-        paid = self.decoder(features) if self.pays else features[:, :4]
-        # The third channel is one, and fades with the others at the box's faces, where half of a sample is outside.
-        xy, xz = features[:, :2] / features[:, 2:3], features[:, channels + 1] / features[:, channels + 2]
-        place = torch.cat([xy, xz[:, None]], dim=1)
-        ball = torch.cat([(_STEEP * (RADIUS - place.norm(dim=1)) + 4.2)[:, None], 8 * place], dim=1)
-        return ball + 0 * paid
-
-
-def place_planes(model: TripoSR) -> torch.Tensor:
-    """Scene codes (3, C, S, S) that hold their own places in two channels, noise in the others."""
-    side, radius = 2 * model.config.plane_side, model.config.radius
-    planes = 0.1 * torch.randn(3, model.config.plane_channels, side, side)
-    along = ((torch.arange(side) + 0.5) * 2 / side - 1) * radius
-    planes[:, 0], planes[:, 1], planes[:, 2] = along.expand(side, side), along[:, None].expand(side, side), 1.0
-    return planes
+    def raw(self, points: torch.Tensor) -> torch.Tensor:
+        """(N, 4) of the ball at ``points`` (N, 3)."""
+        self.asked.append(len(points))
+        ball = torch.cat([(_STEEP * (RADIUS - points.norm(dim=1)) + 4.2)[:, None], 8 * points], dim=1)
+        return ball + 0 * super().raw(points) if self.pays else ball
 
 
 @contextmanager
@@ -135,42 +120,52 @@ def run(
 ) -> list[Row]:
     """Measure everything once. Needs 4 GB of disk in the temporary folder, and 4 GB of memory."""
     bench = Bench(tell)
-    planes, decoder = _dense(bench, dtypes)
+    planes, decoder, rate = _dense(bench, dtypes)
     for pays in (True, False):
-        ball = PaidBall(decoder, pays)
-        of = Field(planes, ball, RELEASED.radius, RELEASED.density_bias)
+        ball = PaidBall(planes, decoder, RELEASED.radius, RELEASED.density_bias, pays=pays)
+        mesher.mesh(ball, 64)  # kernels are compiled, and the decoder folded, before anything is measured
+        _views(ball, 1, 16)
         tail = "" if pays else ", decoder not paid"
         for side in (256, 512):
-            ball.asked = 0
-            made = bench.step(f"mesh {side}{tail}", lambda of=of, side=side: mesher.mesh(of, side))
-            bench.rows[-1].note = f"{ball.asked / 1e6:.2f} M points, {len(made.faces)} triangles"  # type: ignore[attr-defined]
-        ball.asked = 0
-        bench.step(f"{views} views{tail}", lambda of=of: _views(of, views))
-        bench.rows[-1].note = f"{ball.asked / 1e6:.1f} M points"
+            ball.asked.clear()
+            made = bench.step(f"mesh {side}{tail}", lambda ball=ball, side=side: mesher.mesh(ball, side))
+            bench.rows[-1].note = f"{sum(ball.asked) / 1e6:.2f} M points, {len(made.faces)} triangles"  # type: ignore[attr-defined]
+        ball.asked.clear()
+        bench.step(f"{views} views{tail}", lambda ball=ball: _views(ball, views, 256))
+        bench.rows[-1].note = _of_the_floor(bench.rows[-1], sum(ball.asked), rate) if pays else ""
     tell(bench.rows[-1])
     return bench.rows
 
 
-def _dense(bench: Bench, dtypes: tuple[torch.dtype, ...]) -> tuple[torch.Tensor, nn.Module]:
-    """Measure loading and looking; codes that know their places, and the decoder. The rest is let go."""
+def _dense(bench: Bench, dtypes: tuple[torch.dtype, ...]) -> tuple[torch.Tensor, nn.Module, float]:
+    """Measure loading and looking; random codes, the decoder and the rate of float32. The rest is let go."""
+    rates = {torch.float32: product_rate(torch.float32)}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.ckpt"
         _write_random(path)
         model: TripoSR = bench.step("load", lambda: load(path))  # type: ignore[assignment]
         picture = torch.rand(1, 512, 512, 3)
         for dtype in dtypes:
-            rate = product_rate(dtype)
+            rates[dtype] = rate = product_rate(dtype)
             for part in (model.image_tokenizer, model.tokenizer, model.backbone, model.post_processor):
                 part.to(dtype)
             bench.step(f"codes, {str(dtype).removeprefix('torch.')}", lambda: model.scene_codes(picture))
             row = bench.rows[-1]
             row.note = f"{100 * FORWARD_TFLOP / row.cpu / rate:.0f} % of {1000 * rate:.0f} GFLOP/s a core"
-        return place_planes(model), model.decoder
+        side = 2 * RELEASED.plane_side
+        return 0.1 * torch.randn(3, RELEASED.plane_channels, side, side), model.decoder, rates[torch.float32]
 
 
-def _views(of: Field, count: int) -> None:
-    where = renderer.occupied(of)
-    for origins, directions in renderer.orbit(count, 0.0, 1.9, 40.0, 256):
+def _of_the_floor(row: Row, asked: int, rate: float) -> str:
+    """How long the products of the decoder's layers, but the folded first, would take at ``rate`` TFLOP/s a core."""
+    width = RELEASED.decoder_width
+    products = 2 * width * (width * (RELEASED.decoder_layers - 1) + 4) * asked / 1e12
+    return f"{asked / 1e6:.1f} M points: {products / rate:.1f} CPU-s of products, {row.cpu * rate / products:.2f} times"
+
+
+def _views(of: Field, count: int, side: int) -> None:
+    where = occupancy.occupied(of)
+    for origins, directions in renderer.orbit(count, 0.0, 1.9, 40.0, side):
         renderer.render(of, torch.from_numpy(origins), torch.from_numpy(directions), 128, where)
 
 

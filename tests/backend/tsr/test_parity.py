@@ -15,6 +15,7 @@ from turnaround.backend.tsr.checkpoint import load
 from turnaround.backend.tsr.config import RELEASED
 from turnaround.backend.tsr.field import Field
 from turnaround.backend.tsr.model import TripoSR
+from turnaround.backend.tsr.occupancy import occupied
 
 pytestmark = pytest.mark.data
 CLOSE = 1e-5
@@ -94,7 +95,7 @@ def published_rays_of_three_views():
 
 @pytest.mark.parametrize("skipping", [False, True])
 def test_rendered_views(field, expected, skipping):
-    where = renderer.occupied(field, 16) if skipping else None
+    where = occupied(field, 16) if skipping else None
     for rays, view in zip(published_rays_of_three_views(), expected["views"], strict=True):
         drawn = renderer.render(field, *rays, 32, where)[:, :3].reshape(24, 24, 3)
         assert np.abs(drawn.numpy() - view).max() < CLOSE

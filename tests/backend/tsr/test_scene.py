@@ -8,7 +8,10 @@ import pytest
 import torch
 from tsr_networks import TINY, ball_field, tiny_network
 from turnaround.backend.tsr import grid, mesher, renderer
-from turnaround.backend.tsr.field import Field, points_that_fit
+from turnaround.backend.tsr.cores import on_cores
+from turnaround.backend.tsr.field import Field, chunk_for, points_that_fit
+from turnaround.backend.tsr.folding import AXES
+from turnaround.backend.tsr.occupancy import occupied
 
 
 def rays(origin, *directions):
@@ -37,6 +40,7 @@ def test_points_asked_at_once_follow_the_memory():
     assert points_that_fit(0, 40, 64) == 1 << 12
     assert points_that_fit(10**12, 40, 64) == 1 << 20
     assert points_that_fit(100 << 20, 40, 64) * 4 * 384 <= 100 << 20
+    assert chunk_for(torch.device("cpu"), 40, 64) == 1 << 12
 
 
 class Fog(torch.nn.Module):
@@ -66,11 +70,87 @@ def test_no_ray_at_all():
 
 def test_skipping_empty_space_changes_nothing_that_can_be_seen():
     field = ball_field()
-    where = renderer.occupied(field, 32)
+    where = occupied(field, 32)
     assert 0.01 < where.cells.float().mean() < 0.5
     origins, directions = (torch.from_numpy(a) for a in renderer.orbit(5, 20, 1.9, 40, 48)[1])
     whole = renderer.render(field, origins, directions, 128)
     assert (renderer.render(field, origins, directions, 128, where) - whole).abs().max() < 2e-3
+
+
+def test_compiled_loops_draw_what_pytorch_alone_draws():
+    field = ball_field()
+    origins, directions = (torch.from_numpy(a) for a in renderer.orbit(5, 20, 1.9, 40, 32)[1])
+    near, far = renderer._interval(origins, directions, 0.86)
+    alive = torch.nonzero(far - near > 0.1)[:, 0]
+    for where in (None, occupied(field, 16), occupied(field, 64)):
+        drawn = [
+            shoot(field, origins, directions, near, far, alive, 64, where)
+            for shoot in (renderer._marched, renderer._slabs)
+        ]
+        # They end opaque rays at different samples: what is left is below a thousandth.
+        for a, b in zip(*drawn, strict=True):
+            assert (a - b).abs().max() < 1.5e-3
+
+
+def test_few_samples_are_asked_in_vain():
+    """Of rays that hit a hard ball, hardly more are asked than lie between where it begins and where they end."""
+    field = ball_field(0.28)
+    asked = []
+
+    class Counting(Field):
+        def raw(self, points):
+            asked.append(len(points))
+            return field.raw(points)
+
+    counting = Counting(field.planes, field.decoder, field.radius, field.density_bias)
+    where = occupied(counting, 128)
+    clear = slice(8, -8)  # of the faces, where the planes fade
+    middle = where.cells.numpy()[clear, clear, clear]
+    sides = [np.nonzero(middle.any(axis=tuple({0, 1, 2} - {axis})))[0] + 8 for axis in range(3)]
+    edge = 0.28 + np.log(100) / 60  # where density falls below what is passed over
+    for found in sides:
+        assert np.allclose((np.array([found[0], found[-1] + 1]) / 64 - 1) * 0.87, [-edge, edge], atol=3 * 0.87 / 64)
+    asked.clear()
+    origins, directions = rays((3, 0, 0), *[(-1, y, z) for y in (-0.02, 0, 0.02) for z in (-0.02, 0, 0.02)])
+    drawn = renderer.render(counting, origins, directions, 128, where)
+    assert (drawn[:, 3] > 0.998).all()
+    # exp(60 d) adds up to 128 ln 1000 at d = 0.055: 0.132 of the way from the edge, in steps of 1.74 / 128; more
+    # for a cell around, a round's end, and the box's face, where the planes fade and seem full.
+    assert 9 * 9 <= sum(asked) <= 9 * (0.132 / (1.74 / 128) + 2 + 4 + 4)
+
+
+def test_above_is_what_asking_everywhere_says(side=128):
+    def wavy(points):
+        return distance_to_ellipsoid(points) + 0.02 * np.sin(40 * points).sum(axis=1).astype(np.float32)
+
+    corners = np.stack(np.meshgrid(*[np.arange(side + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    dense = wavy(grid.places(corners, 0.87, side)) > 0
+    assert np.array_equal(grid.above(wavy, 0.87, side, 0.0), dense.reshape([side + 1] * 3))
+
+
+def test_work_is_shared_out_and_threads_are_as_before():
+    threads, done = torch.get_num_threads(), []
+    on_cores(lambda k: done.append((k, torch.get_num_threads())), [(k,) for k in range(20)], torch.device("cpu"))
+    assert sorted(k for k, _ in done) == list(range(20))
+    assert {n for _, n in done} == {1}
+    assert torch.get_num_threads() == threads
+    with pytest.raises(ZeroDivisionError):
+        on_cores(lambda k: 1 // k, [(1,), (0,), (1,)], torch.device("cpu"))
+    assert torch.get_num_threads() == threads
+
+
+def test_the_first_layer_laid_into_the_planes_changes_nothing():
+    network = tiny_network()
+    planes = torch.randn(3, 12, 16, 16, generator=torch.Generator().manual_seed(5))
+    folded = Field(planes, network.decoder, TINY.radius, TINY.density_bias, chunk=100)
+    plain = Field(planes, torch.nn.Sequential(network.decoder), TINY.radius, TINY.density_bias)
+    points = (torch.rand(1000, 3, generator=torch.Generator().manual_seed(6)) - 0.5) * 2
+    assert (folded.raw(points) - plain.raw(points)).abs().max() < 1e-5
+    by_torch = folded._folded._planes.permute(0, 3, 1, 2)
+    where = (points / TINY.radius)[:, AXES].transpose(0, 1).unsqueeze(1)
+    sampled = torch.nn.functional.grid_sample(by_torch, where, align_corners=False)[:, :, 0].sum(dim=0).T
+    kernel = folded._folded._sampled(points, TINY.radius) - folded._folded._bias
+    assert (sampled - kernel).abs().max() < 1e-5
 
 
 def test_the_orbit_looks_at_the_middle_with_z_up():
@@ -97,7 +177,7 @@ def test_coarse_to_fine_finds_what_asking_everywhere_finds(side=128):
     dense = wavy(grid.places(corners.reshape(-1, 3), 0.87, side)).reshape(fine.values.shape)
     assert np.array_equal(fine.values[fine.known], dense[fine.known])
     every = corners[:-1, :-1, :-1].reshape(-1, 3)
-    crossed = every[grid._crossed(dense, every, 0.0)]
+    crossed = every[grid._crosses(grid._signs(dense, every, 0.0), 255)]
     assert {*map(tuple, fine.cells)} == {*map(tuple, crossed)}
     assert fine.asked < dense.size / (side / 64)
 
