@@ -10,7 +10,9 @@ from .coverage import BANDS
 from .svg import drawing, element, words
 
 INK, FAINT, GRID, GOOD, BAD, GAP = "#333", "#888", "#ddd", "#2a7f62", "#c0392b", "#f6c9c2"
-_SPHERE, _MARGIN = 200.0, 34.0
+_SPHERE, _MARGIN = 200.0, 54.0
+_LOWEST, _LABELS = -12.0, -19.0
+"""Elevations at which cameras further down are drawn, and the azimuths' labels outside them."""
 
 
 def sphere(facts: dict[str, Any]) -> str:
@@ -19,9 +21,9 @@ def sphere(facts: dict[str, Any]) -> str:
     parts = [_wedge(middle, gap) for gap in facts["gaps"]]
     for elevation in (0, 30, 60):
         parts.append(element("circle", cx=middle, cy=middle, r=_radius(elevation), fill="none", stroke=GRID))
-        parts.append(words(middle + 3, middle - _radius(elevation) - 3, f"{elevation}° up", 10, fill=FAINT))
+        parts.append(words(middle + 3, middle - _radius(elevation) + 11, f"{elevation}° up", 10, fill=FAINT))
     for azimuth in range(0, 360, 30):
-        x, y = _place(middle, azimuth, -8)
+        x, y = _place(middle, azimuth, _LABELS, _LABELS)
         parts.append(words(x, y + 4, f"{azimuth}°", 10, "middle", fill=FAINT))
         ends = (*_place(middle, azimuth, 90), *_place(middle, azimuth, 0))
         parts.append(element("line", x1=ends[0], y1=ends[1], x2=ends[2], y2=ends[3], stroke=GRID, stroke_width=0.5))
@@ -34,14 +36,14 @@ def sphere(facts: dict[str, Any]) -> str:
     return drawing(side, side, parts, "Cameras around the object seen from above, with gaps in red")
 
 
-def _radius(elevation: float) -> float:
+def _radius(elevation: float, lowest: float = _LOWEST) -> float:
     """Distance from the middle at which an elevation in degrees is drawn; below the horizon lies outside."""
-    return _SPHERE * (90 - max(elevation, -12)) / 90
+    return _SPHERE * (90 - max(elevation, lowest)) / 90
 
 
-def _place(middle: float, azimuth: float, elevation: float) -> tuple[float, float]:
+def _place(middle: float, azimuth: float, elevation: float, lowest: float = _LOWEST) -> tuple[float, float]:
     """Where a direction is drawn; azimuth counter-clockwise from the right."""
-    angle, radius = math.radians(azimuth), _radius(elevation)
+    angle, radius = math.radians(azimuth), _radius(elevation, lowest)
     return middle + radius * math.cos(angle), middle - radius * math.sin(angle)
 
 
@@ -93,12 +95,12 @@ def links(facts: dict[str, Any]) -> str:
     return drawing(2 * middle, 2 * middle, parts, "Cameras from above, joined where they share points")
 
 
-def bars(facts: dict[str, Any], key: str, label: str, scale: float = 1.0) -> str:
-    """One bar a frame of the value ``key``; frames without a camera are red."""
+def bars(facts: dict[str, Any], key: str, label: str, scale: float = 1.0, least: float = 1e-9) -> str:
+    """One bar a frame of the value ``key``; frames without a camera are red. The top is ``least`` or more."""
     frames = facts["frames"]
     width, height = 900.0, 130.0
     values = [max(float(f[key]) * scale, 0.0) for f in frames]
-    most = max([*values, 1e-9])
+    most = max([*values, least])
     step = (width - 50) / max(len(frames), 1)
     top = f"{most:.0f}" if most >= 100 else f"{most:.2g}"
     parts = [words(44, 14, top, 10, "end", fill=FAINT), words(44, height - 18, "0", 10, "end", fill=FAINT)]

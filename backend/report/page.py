@@ -36,7 +36,7 @@ def write_page(path: Path, facts: dict[str, Any], title: str) -> None:
         "<h2>Sharpness</h2>", charts.bars(facts, "sharpness", "Sharpness of each frame"),
         "<h2>Brightness</h2>", charts.bars(facts, "mean_luma", "Mean luma of each frame"),
         "<h2>Burnt out, per cent of the frame</h2>",
-        charts.bars(facts, "clipped_bright", "Share of each frame without detail in light", 100.0),
+        charts.bars(facts, "clipped_bright", "Share of each frame without detail in light", 100.0, 5.0),
         "<h2>How well the cameras fit their points</h2>", charts.histogram(facts),
         "<h2>Frames</h2>", _table(facts),
     ]  # fmt: skip
