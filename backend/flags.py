@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from ..protocol import FLAGS, Flag, JobSpec, option_named
+from ..protocol import BUDGETS, FLAGS, Flag, JobSpec, option_named
 
 
 def add_flags(parser: argparse.ArgumentParser, leave_out: frozenset[str] = frozenset()) -> None:
@@ -36,8 +36,10 @@ def spec_from(arguments: argparse.Namespace, capture: Path, job: Path, first: st
     values: dict[str, Any] = {"capture": str(capture.resolve()), "job": str(job.resolve())}
     for flag in FLAGS:
         text = given.get(flag.name)
-        if text is not None and flag.field not in {"prompts", "job"}:
+        if text is not None and flag.field not in {"prompts", "job"} and flag.kind != "triangles":
             values[flag.field] = _value(flag, text)
+    if text := given.get("--triangles"):
+        values["overrides"] = _budget(text) | values.get("overrides", {})
     if prompts := _prompts(given, first):
         values["prompts"] = prompts
     spec = JobSpec(**values)
@@ -91,6 +93,15 @@ def _overrides(texts: list[str]) -> dict[str, Any]:
         option = option_named(key.strip())
         values[option.key] = option.parse(value.strip())
     return values
+
+
+def _budget(text: str) -> dict[str, Any]:
+    """The options that ``--triangles`` stands for: a number, or a name of ``protocol.BUDGETS``."""
+    if not text.isdigit() and text not in BUDGETS:
+        raise ValueError(f"expected --triangles to be a number or one of {', '.join(BUDGETS)}, got {text!r}")
+    number = str(BUDGETS.get(text, text))
+    options = [option_named(f"{stage}.triangles") for stage in ("surface", "shape")]
+    return {option.key: option.parse(number) for option in options}
 
 
 def _segments(flag: str, texts: list[str]) -> dict[str, list[float]]:

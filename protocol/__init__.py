@@ -16,6 +16,7 @@ from .flags import FLAGS, Flag
 from .messages import from_dict, to_dict, to_json
 from .names import (
     ALL_STAGES,
+    BUDGETS,
     DELIVERABLES,
     DEVICES,
     LENGTH_OF,
@@ -36,6 +37,7 @@ __all__ = [
     "ALL_STAGES",
     "ARTEFACTS",
     "AXES",
+    "BUDGETS",
     "DELIVERABLES",
     "DEVICES",
     "ERRORS",

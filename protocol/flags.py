@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .names import ALL_STAGES, DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES
+from .names import ALL_STAGES, BUDGETS, DELIVERABLES, DEVICES, LENGTH_OF, PRESETS, RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ FLAGS: tuple[Flag, ...] = (
     _flag("--length-of", "length_of", "choice", "what --length measures", choices=LENGTH_OF),
     _flag("--segment", "segment", "segment", "two ends of --length on a photo; repeat it for more", "NAME:X,Y,X,Y"),
     _flag("--hold-out", "hold_out", "int", "every Nth photo is kept for scoring; 0 for none", "N"),
+    _flag("--triangles", "overrides", "triangles", f"fewer triangles than this, or {', '.join(BUDGETS)}", "N"),
     _flag("--deliverables", "deliverables", "list", f"what to deliver, of {', '.join(DELIVERABLES)}", "LIST"),
     _flag("--deterministic", "deterministic", "switch", "same input, same result, bit for bit; slower"),
     _flag("--seed", "seed", "int", "seed of everything drawn by chance", "N"),

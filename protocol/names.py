@@ -20,6 +20,10 @@ DELIVERABLES = ("auto", *_USUAL, *_MORE)
 STAGES = ("frames", "masks", "cameras", "masks_refined", "cutouts", "hull", "splats", "surface", "texture", "export")
 """The stages of the object scan, in the order in which it runs them with a prompt; other recipes run some of them."""
 
+BUDGETS = {"preview": 25_000, "reduced": 50_000, "medium": 100_000, "full": 250_000}
+"""Triangles that a mesh of each size stays below, named as Apple's Object Capture names them; the presets ``draft``,
+``balanced`` and ``quality`` take the first three."""
+
 STAND_INS = {"assumed_cameras": ("cameras",), "shape": ("hull", "surface")}
 """Stages of the recipe ``single_picture``, and the stages whose place they take: they leave the same files behind."""
 

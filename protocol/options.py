@@ -61,7 +61,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("splats.poses", False, "", "refine the cameras as well, for the splats alone"),
     _option("splats.flatten", 0.0, "", "weight of turning splats into the surface of their depths", (0, 10)),
     _option("surface.method", "auto", "", "auto: photos where they agree", choices=("auto", "hull")),
-    _option("surface.triangles", (25_000, 50_000, 100_000), "triangles", "most triangles; 0: keep all", (0, 5_000_000)),
+    _option("surface.triangles", (25_000, 50_000, 100_000), "triangles", "fewer than this; 0: all", (0, 5_000_000)),
     _option("surface.resolution", (112, 176, 256), "voxels", "voxels along the object's longest side", (32, 512)),
     _option("surface.rounds", (1, 2, 2), "", "searches, each finer than the one before", (1, 2)),
     _option("surface.depth", 0.08, "diagonals", "how much deeper than the hull a hollow may lie", (0.01, 0.3)),

@@ -14,6 +14,7 @@ import pytest
 from turnaround import protocol
 from turnaround.protocol import (
     ALL_STAGES,
+    BUDGETS,
     ERRORS,
     EVENT_KINDS,
     FLAGS,
@@ -196,8 +197,15 @@ def test_every_field_of_a_job_has_one_flag():
     assert with_flag == {f.name for f in fields(JobSpec)} - {"capture"}
     assert len({f.name for f in FLAGS}) == len(FLAGS)
     assert {f.kind for f in FLAGS} <= {
-        "path", "choice", "point", "box", "frame", "file", "int", "float", "list", "switch", "set", "segment"
+        "path", "choice", "point", "box", "frame", "file", "int", "float", "list", "switch", "set", "segment",
+        "triangles"
     }  # fmt: skip
+
+
+def test_the_presets_take_the_first_three_budgets():
+    assert dict(zip(PRESETS, BUDGETS.values(), strict=False)) == {
+        preset: option_named("surface.triangles").default(preset) for preset in PRESETS
+    }
 
 
 def test_every_code_that_is_raised_is_in_the_table():

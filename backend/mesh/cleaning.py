@@ -79,13 +79,23 @@ def sewn(mesh: Mesh) -> Mesh:
     """The mesh with vertices and edges at which it touches itself split, so that an edge lies between two faces.
 
     Where four faces meet at an edge, each is joined with the one on the other side of the solid between them (cutting
-    and stitching, Guéziec et al. 2001). Nothing moves. Faces with a repeated corner go. A real hole stays one.
+    and stitching, Guéziec et al. 2001). Where both pairs keep the same two ends, as at the waist of a ring that was
+    drawn together, one pair gets a vertex in its middle and two faces more. Nothing moves. Faces with a repeated
+    corner go. A real hole stays one.
     """
     corners = mesh.faces
     faces = corners[(corners != np.roll(corners, 1, axis=1)).all(axis=1)]
     if not len(faces):
         return Mesh(mesh.vertices, faces, mesh.colours)
     one, other = _joined_half_edges(mesh.vertices, faces)
+    parted = _unglued(Mesh(mesh.vertices, faces, mesh.colours), one, other)
+    twice = _second_pairs(parted.faces, one, other)
+    return _halved(parted, one[twice], other[twice]) if len(twice) else parted
+
+
+def _unglued(mesh: Mesh, one: np.ndarray, other: np.ndarray) -> Mesh:
+    """The mesh with a vertex for every fan of faces that joined half edges ``one``, ``other`` (P,) hold together."""
+    faces = mesh.faces
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -98,6 +108,34 @@ def sewn(mesh: Mesh) -> Mesh:
     source[label] = faces.ravel()
     colours = mesh.colours[source] if len(mesh.colours) else mesh.colours
     return Mesh(mesh.vertices[source], label.reshape(-1, 3).astype(np.int32), colours)
+
+
+def _second_pairs(faces: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which (K,) of the joined half edges have the same two ends as joined ones before them."""
+    start, end = faces.ravel()[one].astype(np.int64), faces.ravel()[other].astype(np.int64)
+    ends = np.minimum(start, end) * (int(faces.max()) + 1) + np.maximum(start, end)
+    first = np.unique(ends, return_index=True)[1]
+    return np.setdiff1d(np.arange(len(ends)), first)
+
+
+def _halved(mesh: Mesh, one: np.ndarray, other: np.ndarray) -> Mesh:
+    """The mesh with a vertex in the middle of every joined pair of half edges (K,), (K,): few, so one by one."""
+    faces = [tuple(int(v) for v in face) for face in mesh.faces]
+    start, end = mesh.faces.ravel()[one], mesh.faces.ravel()[other]
+    middles = (mesh.vertices[start] + mesh.vertices[end]) / 2
+    pieces: dict[int, list[tuple[int, ...]]] = {}
+    for k in range(len(one)):
+        middle = len(mesh.vertices) + k
+        for half, a, b in ((one[k], start[k], end[k]), (other[k], end[k], start[k])):
+            whole = int(half) // 3
+            parts = pieces.setdefault(whole, [faces[whole]])
+            at = next(i for i, f in enumerate(parts) if (a, b) in zip(f, (*f[1:], f[0]), strict=True))
+            cut = parts.pop(at)
+            parts += [tuple(middle if v == old else v for v in cut) for old in (b, a)]
+    kept = np.delete(mesh.faces, list(pieces), axis=0)
+    added = np.array([f for parts in pieces.values() for f in parts], np.int32).reshape(-1, 3)
+    colours = np.concatenate([mesh.colours, mesh.colours[start]]) if len(mesh.colours) else mesh.colours
+    return Mesh(np.concatenate([mesh.vertices, middles]), np.concatenate([kept, added]), colours)
 
 
 def following(half_edges: np.ndarray) -> np.ndarray:

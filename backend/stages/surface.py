@@ -28,7 +28,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 5
+VERSION = 6
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -56,7 +56,7 @@ class Options:
     """How the surface is found, and how many triangles it may have."""
 
     method: str = "auto"  # auto: photos where they can be compared; hull: the silhouettes alone
-    triangles: int = 50_000  # most triangles of the delivered mesh, 0: keep all
+    triangles: int = 50_000  # the delivered mesh has fewer than these, 0: keep all
     resolution: int = 176  # voxels along the object's longest side, 32 to 512
     rounds: int = 2  # searches, each finer than the one before, 1 or 2
     depth: float = 0.08  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
@@ -113,9 +113,12 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
         lambda share, what: context.progress(0.15 + 0.65 * share, what),
     )  # fmt: skip
     left = volume(refined.mesh.vertices, refined.mesh.faces) / max(volume(hull.vertices, hull.faces), 1e-30)
-    if left < _LEAST_VOLUME or not is_closed(refined.mesh.faces):
+    if left < _LEAST_VOLUME:
         reason = f"the photos agree on {100 * left:.0f} % of the hull's volume only"
         context.fallback(_HULL, _PHOTOS, reason, "Check the cameras: photos that do not fit together cannot agree.")
+        return None
+    if not is_closed(refined.mesh.faces):
+        context.fallback(_HULL, _PHOTOS, "its surface has holes", "Lower the resolution, or take more photos.")
         return None
     return refined, doubt
 
@@ -155,12 +158,12 @@ def _hull_blocks(
 
 
 def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:
-    """``mesh`` with at most ``triangles``, 0 for all of them; says so when it could not be reduced and stay closed."""
-    reduced = simplified(mesh, triangles) if triangles else mesh
+    """``mesh`` with fewer than ``triangles``, 0 for all of them; says so when it could not and stay closed."""
+    reduced = simplified(mesh, max(triangles - 1, 4)) if triangles else mesh
     if triangles and len(reduced.faces) > triangles:
         context.warn(
             "surface_not_reduced",
-            f"The surface keeps its {len(reduced.faces)} triangles: with {triangles} it would not be closed.",
+            f"The surface has {len(reduced.faces)} triangles: with fewer than {triangles} it would not be closed.",
             "Ask for more triangles.",
         )
     return reduced

@@ -36,6 +36,19 @@ def test_without_flags_the_defaults_hold(spec_of, tmp_path):
     assert spec_of() == JobSpec(capture=str(tmp_path / "photos"), job=str(tmp_path / "job"))
 
 
+@pytest.mark.parametrize(("word", "number"), [("4321", 4321), ("full", 250_000), ("preview", 25_000), ("0", 0)])
+def test_triangles_are_a_number_or_a_size_by_name(spec_of, word, number):
+    assert spec_of("--triangles", word).overrides == {"surface.triangles": number, "shape.triangles": number}
+    more = spec_of("--triangles", word, "--set", "surface.triangles=99").overrides
+    assert more == {"surface.triangles": 99, "shape.triangles": number}
+
+
+@pytest.mark.parametrize("word", ["many", "-4", "1.5", "99999999999"])
+def test_triangles_that_are_none_are_refused(spec_of, word):
+    with pytest.raises(ValueError, match="expected"):
+        spec_of(f"--triangles={word}")
+
+
 def test_every_flag_reaches_its_field(spec_of, tmp_path):
     (tmp_path / "prompts.json").write_text('{"frames": {"1.jpg": [{"type": "point", "xy": [5, 6], "label": 0}]}}')
     spec = spec_of(

@@ -54,6 +54,28 @@ def test_a_reduced_mesh_stays_closed(synthetic, triangles):
         assert volume(reduced.vertices, reduced.faces) == pytest.approx(volume(torus.vertices, torus.faces), rel=0.02)
 
 
+def sponge(side):
+    """A body full of tunnels and thin walls: what is above the mean of smooth noise."""
+    from scipy import ndimage
+    from skimage import measure
+
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((side,) * 3), 1.6)
+    noise[[0, -1]] = noise[:, [0, -1]] = noise[:, :, [0, -1]] = -1.0
+    vertices, faces, _, _ = measure.marching_cubes(noise, 0.0, gradient_direction="ascent")
+    return sewn(Mesh(vertices.astype(np.float64), faces.astype(np.int32)))
+
+
+@pytest.mark.parametrize("share", [3, 10, 30])
+def test_what_is_full_of_tunnels_stays_closed_however_far_it_is_reduced(share):
+    body = sponge(40)
+    assert is_closed(body.faces)
+    wanted = len(body.faces) // share
+    reduced = simplified(body, wanted)
+    assert 0.9 * wanted < len(reduced.faces) <= wanted
+    assert is_closed(reduced.faces)
+    assert volume(reduced.vertices, reduced.faces) == pytest.approx(volume(body.vertices, body.faces), rel=0.1)
+
+
 def test_two_bodies_on_one_edge_come_apart():
     cube = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
