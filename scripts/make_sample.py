@@ -82,6 +82,22 @@ def render_photos(folder: Path, shots: list[Shot], quality: int) -> None:
         print(f"photo {i + 1} of {len(shots)}: {time.perf_counter() - start:.1f} s", flush=True)
 
 
+def render_cutouts(folder: Path, shots: list[Shot], target: bpy.types.Object, every: int) -> None:
+    """Render ``target`` alone as RGBA, as it is lit among the others: what a perfect cutout of a photo would be."""
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
+    scene.render.film_transparent = True
+    for other in scene.objects:
+        other.visible_camera = other is target
+    for i, shot in list(enumerate(shots))[::every]:
+        scene.cycles.seed = i
+        _render(folder / f"{i:03d}.png", shot)
+    scene.render.film_transparent = False
+    for other in scene.objects:
+        other.visible_camera = True
+
+
 def render_masks(folder: Path, shots: list[Shot], target: bpy.types.Object) -> None:
     """Render coverage of ``target`` alone: white light on black, linear, so that 255 is a fully covered pixel."""
     scene = bpy.context.scene
@@ -125,6 +141,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quality", type=int, default=83, help="JPEG quality")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--camouflage", action="store_true", help="the object is of the table's stone (see look.py)")
+    parser.add_argument("--cutouts", type=int, metavar="N", help="also the object alone, RGBA, of every Nth picture")
     args = parser.parse_args(given)
     args.views = args.views or (36 if args.turntable else 30)
     return args
@@ -148,7 +165,7 @@ def main() -> int:
     """Build the scene, write truth, then photos and masks."""
     args = arguments()
     size, folder = tuple(args.size), args.out / args.name
-    for name in ("images", "masks"):
+    for name in ("images", "masks", *(["cutouts"] if args.cutouts else [])):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for old in (folder / name).iterdir():
             old.unlink()
@@ -172,6 +189,8 @@ def main() -> int:
     )  # fmt: skip
     (folder / "README.md").write_text(note)
     render_photos(folder / "images", shots, args.quality)
+    if args.cutouts:
+        render_cutouts(folder / "cutouts", shots, target, args.cutouts)
     render_masks(folder / "masks", shots, target)
     total = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     print(f"{folder}: {args.views} views, {total / 1e6:.2f} MB")
