@@ -90,6 +90,24 @@ def new_point_cloud(name: str, count: int) -> bpy.types.PointCloud:
         bpy.data.node_groups.remove(group)
 
 
+def has_native_splats() -> bool:
+    """Whether this Blender draws point clouds as Gaussian splats, as 5.3 does."""
+    return bool(_splat_mode())
+
+
+def show_as_splats(cloud: Any, degree: int) -> None:
+    """Let ``cloud`` be drawn as splats with harmonics to ``degree``."""
+    cloud.render_as = _splat_mode()
+    if hasattr(cloud, "spherical_harmonics_degree"):
+        cloud.spherical_harmonics_degree = degree
+
+
+def _splat_mode() -> str:
+    """What a point cloud's ``render_as`` calls splats; empty where it cannot."""
+    modes: Any = bpy.types.PointCloud.bl_rna.properties.get("render_as")
+    return next((mode.identifier for mode in modes.enum_items if "SPLAT" in mode.identifier), "") if modes else ""
+
+
 def fcurves_of(item: Any) -> list[Any]:
     """The animation curves of ``item``: from 4.4 they lie in an action's layers and slots, from 5.0 only there."""
     animation = item.animation_data

@@ -179,5 +179,7 @@ def draw_shown(layout: Any, context: Any) -> None:
             if kind in ours:
                 row = column.row(align=True)
                 row.label(text=title)
-                row.prop(ours[kind], "hide_viewport", text="", emboss=False)
-                row.prop(ours[kind], "hide_render", text="", emboss=False)
+                # Splats that Blender draws itself hang on those that only keep them.
+                shown = next(iter(ours[kind].children), ours[kind]) if kind == "splats" else ours[kind]
+                row.prop(shown, "hide_viewport", text="", emboss=False)
+                row.prop(shown, "hide_render", text="", emboss=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from .compat import custom, input_path
+from .compat import custom, has_native_splats, input_path
 from .follow import MARK
 from .panels import wrapped
 
@@ -38,6 +38,12 @@ class TURNAROUND_PT_splats(bpy.types.Panel):  # noqa: N801 - Blender's naming ru
             return
         count, viewed, rendered = caps_of(context.object)
         layout.label(text=f"{count:,} splats")
+        if has_native_splats():
+            layout.operator("turnaround.native_splats", icon="FILE_REFRESH")
+        if not modifier.show_render:
+            layout.label(text="Drawn by Blender itself", icon="INFO")
+            layout.operator("turnaround.export_splats", icon="EXPORT")
+            return
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         for name in (splat_nodes.VIEW_SHARE, splat_nodes.RENDER_SHARE):

@@ -54,7 +54,8 @@ def import_job(scene: bpy.types.Scene, folder: Path, set_up_scene: bool = True) 
                 fresh.append(imported.objects[kind])
     if is_new:
         for item in fresh[1:]:
-            item.hide_viewport = item.hide_render = True
+            for shown in (item, *item.children):
+                shown.hide_viewport = shown.hide_render = True
     imported.replaced = place.replaced
     if "cameras" in result.artefacts:
         imported.cameras = import_cameras(result.path("cameras"), place)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..compat import get_input, set_input
 from ..follow import MARK
-from . import axes, ply
+from . import axes, native_splats, ply
 from .mesh import fill
 from .placing import Place
 from .spherical import HARMONICS
@@ -49,6 +49,8 @@ def import_splats(path: Path, place: Place) -> bpy.types.Object:
     _fill(mesh, path)
     if is_new:
         _show(item)
+    if is_new or native_splats.native_of(item) is not None:
+        native_splats.show(item)
     return item
 
 
@@ -72,6 +74,7 @@ def import_splat_file(
     item["turnaround_up"] = up
     item.rotation_euler.x = axes.TURN_TO_Z[up]
     _show(item)
+    native_splats.show(item)
     let_rays_through(scene)
     return item
 

@@ -365,6 +365,7 @@ def test_the_menu_holds_everything_for_blenders_search(addon, scene):
     wanted = {kind.bl_idname for kind in package._classes() if "_OT_" in kind.__name__}
     # What belongs to a row of a list, to a place in the photo, to a file menu or to the preferences.
     elsewhere = {"add_point", "remove_point", "job", "stop_masks", "next_doubtful", "import_splats", "export_splats"}
+    elsewhere |= {"native_splats"}
     names = {name.partition(".")[2] for name in wanted}
     assert {n for n in names if not n.startswith(("backend_", "model_"))} - elsewhere == {
         name.partition(".")[2] for name in held
