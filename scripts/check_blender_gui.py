@@ -151,6 +151,9 @@ class Walk:
         print(f"imported: {wait_until('mesh, cameras and root in the scene', 120, grown)}")
         time.sleep(3)
         self.desktop.shot("imported")
+
+    def look_through(self) -> None:
+        """Look through the scene's camera, at the photo behind the object."""
         view = self.blender.region("VIEW_3D", "WINDOW")
         if view:
             self.desktop.move(view["x"] + view["width"] / 3, HEIGHT - (view["y"] + view["height"] / 2))
@@ -167,16 +170,14 @@ class Walk:
     def set_scale(self) -> None:
         """Find *Set Scale by Two Clicks* by Blender's search, click two points, say how far apart they are."""
         x, y = self.view_middle()
-        self.desktop.key("KP_1")
-        time.sleep(2)
         (before,) = self.blender.state()["roots"]
         self.search("Two Clicks")
-        self.desktop.click(x, y - 40)
-        self.desktop.click(x, y + 60)
+        self.desktop.click(x, y - 60)
+        self.desktop.click(x, y + 20)
         time.sleep(2)
         self.desktop.shot("set scale")
         # The dialog opens with its length under the mouse.
-        self.desktop.click(x, y + 68, times=2)
+        self.desktop.click(x, y + 28, times=2)
         self.desktop.key("ctrl+a")
         self.desktop.write("2.5")
         self.desktop.key("Return")
@@ -188,8 +189,6 @@ class Walk:
 
         root = wait_until("the root scaled", 10, scaled)
         print(f"two clicks set 2.5 m apart: the root is scaled by {root['scale'][0] / before['scale'][0]:.2f}")
-        self.desktop.key("Home")
-        time.sleep(2)
         self.desktop.shot("scaled")
 
     def drop_picture(self) -> None:
@@ -370,6 +369,7 @@ def _take(steps: Walk) -> None:
     steps.finish()
     steps.import_result()
     steps.set_scale()
+    steps.look_through()
     steps.import_without_window()
     steps.blender.start()
     steps.clear_scene()

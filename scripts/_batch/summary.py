@@ -17,7 +17,7 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; background: #fff; color: #222; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .8rem; border-bottom: 1px solid #ddd; }
-img { width: 220px; display: block; } .failed, .cancelled { color: #b00020; } td.number { text-align: right; }
+img { width: 440px; display: block; } .failed, .cancelled { color: #b00020; } td.number { text-align: right; }
 @media (prefers-color-scheme: dark) { body { background: #1d1d1d; color: #ddd; } a { color: #8ab4f8; } }
 """
 
