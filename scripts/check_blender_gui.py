@@ -189,6 +189,7 @@ class Walk:
 
         root = wait_until("the root scaled", 10, scaled)
         print(f"two clicks set 2.5 m apart: the root is scaled by {root['scale'][0] / before['scale'][0]:.2f}")
+        time.sleep(2)
         self.desktop.shot("scaled")
 
     def drop_picture(self) -> None:
