@@ -123,7 +123,7 @@ def unregister() -> None:
     """Remove what ``register`` added, the timer and the backend process."""
     import bpy
 
-    from . import environment_runtime, follow, menu, overlay, runtime, splat_export, splat_import
+    from . import environment_runtime, follow, icon, menu, overlay, runtime, splat_export, splat_import
 
     imports: Any = bpy.types.TOPBAR_MT_file_import
     imports.remove(splat_import.menu)
@@ -132,6 +132,7 @@ def unregister() -> None:
     environment_runtime.shut_down()
     runtime.shut_down()
     menu.remove()
+    icon.forget()
     overlay.remove()
     follow.remove()
     scene: Any = bpy.types.Scene

@@ -7,6 +7,8 @@ from typing import Any
 
 import bpy
 
+from .icon import icon_id
+
 _GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("turnaround.set_capture", "FILE_MOVIE"),
@@ -61,7 +63,7 @@ class TURNAROUND_MT_object(bpy.types.Menu):  # noqa: N801 - Blender's naming rul
 def draw(menu: Any, _context: Any) -> None:
     """The line in *Object*."""
     menu.layout.separator()
-    menu.layout.menu(TURNAROUND_MT_object.bl_idname)
+    menu.layout.menu(TURNAROUND_MT_object.bl_idname, icon_value=icon_id())
 
 
 def add() -> None:

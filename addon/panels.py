@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from . import pictures, runtime
+from .icon import icon_id
 from .joblist import STOPPED
 from .marking import is_marking
 from .naming import film_of, photos_in, picture_of
@@ -65,6 +66,11 @@ class TURNAROUND_PT_capture(bpy.types.Panel):  # noqa: N801
     bl_category = "Turnaround"
     bl_label = "Capture"
     bl_order = 0
+
+    def draw_header(self, context: Any) -> None:
+        """Whose panels these are."""
+        layout: Any = self.layout
+        layout.label(text="", icon_value=icon_id())
 
     def draw(self, context: Any) -> None:
         """The folder or video, and what is in it."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = ("__init__.py", "blender_manifest.toml", "pyproject.toml", "LICENSE", "constraints.txt")
 """``constraints.txt`` pins the backend's libraries; a tree without it builds all the same."""
 FOLDERS = ("addon", "backend", "kernels", "protocol")
-SUFFIXES = frozenset({".py", ".toml", ".json", ".txt", ".md"})
+SUFFIXES = frozenset({".py", ".toml", ".json", ".txt", ".md", ".png"})
 MAX_BYTES = 1_000_000
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16

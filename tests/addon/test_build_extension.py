@@ -81,7 +81,8 @@ def test_the_real_one_is_small_and_has_no_wheels(builder, repository, tmp_path):
     assert target.stat().st_size < 1_000_000
     with zipfile.ZipFile(target) as archive:
         names = archive.namelist()
-    assert {Path(n).suffix for n in names} <= {".py", ".toml", ".json", ".txt", ".md", ""}
+    assert {Path(n).suffix for n in names} <= {".py", ".toml", ".json", ".txt", ".md", ".png", ""}
+    assert "addon/icon.png" in names
     assert not [n for n in names if re.search(r"(^|/)(tests|samples|docs|__pycache__)/|\.whl$", n)]
     assert "addon/importer/scene.py" in names
     assert "backend/__main__.py" in names
