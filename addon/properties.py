@@ -244,7 +244,8 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         self.prompts.clear()
         for frame, listed in spec.prompts.items():
             for prompt in listed:
-                self.prompts.add().take(frame, prompt)
+                if prompt["type"] != "mask":  # a job's from the command line; the panel has none of the kind
+                    self.prompts.add().take(frame, prompt)
         self.preset, self.recipe, self.length_of = spec.preset, spec.recipe, spec.length_of
         self.use_length = spec.length is not None
         self.length = spec.length if spec.length is not None else self.length

@@ -144,6 +144,9 @@ def _prompts_file(path: Path) -> dict[str, list[dict[str, Any]]]:
         raise ValueError(f'expected {{"frames": {{NAME: [prompt, ...]}}}} in {path}, got other content') from error
     if not isinstance(frames, dict) or not all(isinstance(p, list) for p in frames.values()):
         raise ValueError(f"expected a list of prompts a frame in {path}, got other content")
+    for prompt in (p for listed in frames.values() for p in listed):
+        if isinstance(prompt, dict) and prompt.get("type") == "mask" and isinstance(prompt.get("path"), str):
+            prompt["path"] = str((path.resolve().parent / prompt["path"]).resolve())  # as if beside the file
     return frames
 
 

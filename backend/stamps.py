@@ -131,6 +131,9 @@ def _field(spec: JobSpec, name: str) -> Any:
     value = getattr(spec, name)
     if name in PATHS and value:
         return fingerprint(value, below=name != "capture" or bool(spec.overrides.get("frames.subfolders")))
+    if name == "prompts":
+        files = [p["path"] for listed in value.values() for p in listed if p.get("type") == "mask"]
+        return [value, [fingerprint(path, below=False) for path in files]] if files else value
     return value
 
 

@@ -13,7 +13,9 @@ REQUESTS: dict[str, str] = {
     "convert": "{source, target, up, turn, transform} -> {splats, degree, left_out, up}: a splat file written again in "
     "the format of the target's suffix; up (z, y or -y; empty: as the file says) is up in files that fix no axes; "
     "moved by the similarity transform (4 x 4; optional), turned until turn (z, y or -y; empty: as it is) is up",
-    "masks_open": "{capture, folder, engine, model, device, max_side} -> {session, engine, note, frames, masks}",
+    "masks_open": "{capture, folder, engine, model, device, max_side} -> {session, engine, note, frames, masks, kept}; "
+    "masks: folder for a job's masks (empty for a video: its job takes the prompts); kept: prompts by frame that the "
+    "last session in folder left",
     "masks_prompt": "{session, frame, prompts} -> {frame, mask, contour, confidence}; all prompts of the frame",
     "masks_undo": "{session, frame} -> as masks_prompt, without the frame's last prompt",
     "masks_propagate": "{session} -> {started}; masks_state tells how far it is",

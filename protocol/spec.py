@@ -20,7 +20,8 @@ class JobSpec:
 
     Paths are absolute. ``prompts`` maps a frame's file name to its list of prompts, each
     ``{"type": "point", "xy": [x, y], "label": 0 or 1}``, ``{"type": "box", "xyxy": [x0, y0, x1, y1]}`` or
-    ``{"type": "stroke", "points": [[x, y], ...], "radius": r, "label": 0 or 1}``; label 1 marks the object, 0 the rest.
+    ``{"type": "stroke", "points": [[x, y], ...], "radius": r, "label": 0 or 1}``; label 1 marks the object, 0 the rest;
+    or ``{"type": "mask", "path": file}``, a picture of the photo's proportions, white where the object is.
     ``segment`` maps photos to the two ends, [x, y, x, y], between which ``length`` was measured; it takes the place of
     ``length_of``. One photo is enough; two or more, from different sides, are more exact.
     """
@@ -100,7 +101,7 @@ def check_segment(frame: str, ends: Any) -> None:
 
 
 def check_prompt(frame: str, prompt: dict[str, Any]) -> None:
-    """Raise ``ValueError`` if one prompt of ``frame`` is not a point, a box or a stroke as ``JobSpec`` defines them."""
+    """Raise ``ValueError`` if one prompt of ``frame`` is not what ``JobSpec`` says a prompt is."""
     kind = prompt.get("type") if isinstance(prompt, dict) else None
     where = f"prompt on {frame}"
     if kind == "point":
@@ -116,7 +117,10 @@ def check_prompt(frame: str, prompt: dict[str, Any]) -> None:
             raise ValueError(f"{where}: expected a stroke with 'points': [[x, y], ...], got {prompt!r}")
         if not _numbers([prompt.get("radius", 0)], 1) or prompt.get("radius", 0) <= 0:
             raise ValueError(f"{where}: expected a stroke with a positive 'radius' in pixels, got {prompt!r}")
+    elif kind == "mask":
+        if not isinstance(prompt.get("path"), str) or not prompt["path"]:
+            raise ValueError(f"{where}: expected a mask with the 'path' of its file, got {prompt!r}")
     else:
-        raise ValueError(f"{where}: expected type 'point', 'box' or 'stroke', got {prompt!r}")
+        raise ValueError(f"{where}: expected type 'point', 'box', 'stroke' or 'mask', got {prompt!r}")
     if kind in {"point", "stroke"} and prompt.get("label", 1) not in {0, 1}:
         raise ValueError(f"{where}: expected label 1 (object) or 0 (not the object), got {prompt.get('label')!r}")

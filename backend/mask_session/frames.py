@@ -3,15 +3,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import PipelineError
 from ..images import shrink, write_image
 from ..segment.engines import Picture
 
+if TYPE_CHECKING:
+    from .film import FilmFrames
+
+
+def open_capture(capture: Path, folder: Path, side: int) -> CaptureFrames | FilmFrames:
+    """The frames of a folder of photos or of a video. Raises ``PipelineError``."""
+    from .. import sources
+    from .film import FilmFrames
+
+    if capture.is_dir():
+        if film := sources.film_of(sources.list_capture(capture)):
+            return FilmFrames(film, folder, side)
+    elif capture.is_file() and sources.sniff(capture) == "video":
+        return FilmFrames(capture, folder, side)
+    return CaptureFrames(capture, folder, side)
+
 
 class CaptureFrames:
     """Photos of ``capture`` in natural order, and their upright copies in ``folder``, longer side at most ``side``."""
+
+    carried_by_job = False
+    """Whether masks are shown only, and a job carries the marks itself."""
 
     def __init__(self, capture: Path, folder: Path, side: int) -> None:
         from .. import single
@@ -36,6 +57,14 @@ class CaptureFrames:
             message = f"No photo of the capture is called {name}."
             raise PipelineError("prompt_frame_missing", "", message, "Choose a photo of the capture.")
         return self.names.index(name)
+
+    def prepare(self, progress: Callable[[float], None]) -> list[Picture]:
+        """All frames; ``progress`` may raise to stop it."""
+        pictures = []
+        for index in range(len(self.names)):
+            progress(index / len(self.names))
+            pictures.append(self.picture(index))
+        return pictures
 
     def picture(self, index: int) -> Picture:
         """The frame at ``index``; its copy is made on first use. Raises ``PipelineError`` where it is unreadable."""

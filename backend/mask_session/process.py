@@ -78,7 +78,8 @@ class Desk:
             "engine": self._session.engine,
             "note": self._session.note,
             "frames": self._session.frames.names,
-            "masks": str(self._session.final),
+            "masks": "" if self._session.frames.carried_by_job else str(self._session.final),
+            "kept": self._session.kept,
         }
 
     def _of(self, session: str) -> MaskSession:

@@ -20,11 +20,14 @@ import numpy as np
 from ...protocol import check_prompt
 from ..errors import JobCancelled, PipelineError
 from ..images import read_grey, write_image
-from ..segment import engines, sequence
+from ..segment import drawn, engines, sequence
 from ..segment.engines import Found, Task
+from ..segment.given import CONFIDENCES
 from ..segment.settle import enlarge
+from ..workspace import write_json
 from .contour import outlines
-from .frames import CaptureFrames
+from .frames import open_capture
+from .kept import keep_prompts, kept_prompts
 
 _KEPT_STEPS = 24
 _SMOOTHNESS = 2.0
@@ -53,13 +56,16 @@ class MaskSession:
     """A capture whose masks are being made. Methods but ``stop`` and ``state`` are called from one thread."""
 
     def __init__(self, capture: Path, folder: Path, engine: str, model: str, device: str, side: int) -> None:
-        self.frames = CaptureFrames(capture, folder / "frames", side)
+        self.frames = open_capture(capture, folder / "frames", side)
+        self._capture, self._kept_in = capture, folder
+        self.kept = kept_prompts(folder, capture, self.frames.names)
         self.folder = folder / "masks"
         self.final = folder / "final"
         for made in (self.folder, self.final):
             made.mkdir(parents=True, exist_ok=True)
         for old in self.final.glob("*.png"):
             old.unlink()  # another session's: a job takes all that lies there
+        (self.final / CONFIDENCES).unlink(missing_ok=True)
         choice = engines.choose(engine, ordered=False)
         self.engine = choice.name
         self.note = f"{choice.instead_of} is not used: {choice.reason}. {choice.hint}" if choice.instead_of else ""
@@ -92,11 +98,15 @@ class MaskSession:
             before = steps[-1] if steps and steps[-1].prompts == (keys[-2] if len(keys) > 1 else "") else None
             if before is None and len(keys) == 1 and prompts[0]["type"] != "box":
                 before = self._carried.get(index)  # the first prompt on a propagated frame corrects it
-            found = self._clicker().cut(picture, prompts, _as_found(before))
+            if any(drawn.is_mask(prompt) for prompt in prompts):
+                found = drawn.corrected(self._clicker(), picture, prompts)
+            else:
+                found = self._clicker().cut(picture, prompts, _as_found(before))
             mask = _as_bytes(found, (picture.height, picture.width))
             steps.append(Step(prompts=keys[-1], mask=mask, confidence=found.confidence))
         self._steps[index] = steps[-_KEPT_STEPS:]
         self.prompts[index] = list(prompts)
+        self._keep()
         return self._show(index, steps[-1], prompted=True)
 
     def undo(self, frame: str) -> dict[str, Any]:
@@ -107,10 +117,13 @@ class MaskSession:
         """No prompts are left: what was carried there is shown again, or nothing."""
         self.prompts.pop(index, None)
         self._steps.pop(index, None)
+        self._keep()
         if index in self._carried:
             return self._show(index, self._carried[index], prompted=False)
         self.shown.pop(index, None)
-        (self.final / f"{self.frames.names[index]}.png").unlink(missing_ok=True)
+        if not self.frames.carried_by_job:
+            (self.final / f"{self.frames.names[index]}.png").unlink(missing_ok=True)
+            self._say_confidences()
         return {"frame": self.frames.names[index], "mask": "", "contour": [], "confidence": 0.0}
 
     def _show(self, index: int, step: Step, prompted: bool) -> dict[str, Any]:
@@ -120,15 +133,27 @@ class MaskSession:
         path = self.folder / f"{picture.path.stem}-{mark}.png"
         if not path.exists():
             write_image(path, step.mask)
-        # Whole names, since two photos may differ by their suffix alone.
-        write_image(self.final / f"{self.frames.names[index]}.png", step.mask)
         self.shown[index] = Shown(path=path, confidence=step.confidence, prompted=prompted)
+        if not self.frames.carried_by_job:
+            # Whole names, since two photos may differ by their suffix alone.
+            write_image(self.final / f"{self.frames.names[index]}.png", step.mask)
+            self._say_confidences()
         return {
             "frame": self.frames.names[index],
             "mask": str(path),
             "contour": outlines(step.mask, picture.scale(step.mask.shape)),
             "confidence": round(step.confidence, 3),
         }
+
+    def _say_confidences(self) -> None:
+        """Tell a job that takes the masks how far each is to be believed."""
+        shown = {f"{self.frames.names[i]}.png": round(s.confidence, 3) for i, s in sorted(self.shown.items())}
+        write_json(self.final / CONFIDENCES, shown)
+
+    def _keep(self) -> None:
+        """Leave the prompts on disk: neither a crash of the backend nor one of Blender loses them."""
+        prompts = {self.frames.names[i]: listed for i, listed in sorted(self.prompts.items())}
+        keep_prompts(self._kept_in, self._capture, prompts)
 
     def _clicker(self) -> engines.Clicks:
         if self._clicks is None:
@@ -184,10 +209,7 @@ class MaskSession:
             self._state = {**self._state, "state": FAILED, "message": f"{type(error).__name__}: {error}"}
 
     def _carry_all(self) -> None:
-        pictures = []
-        for index in range(len(self.frames.names)):
-            self._progress(0.2 * index / len(self.frames.names), "Reading photos")
-            pictures.append(self.frames.picture(index))
+        pictures = self.frames.prepare(lambda share: self._progress(0.2 * share, "Reading photos"))
         greys = [cv2.cvtColor(p.read(sequence.SIDE), cv2.COLOR_RGB2GRAY) for p in pictures]
         task = Task(
             pictures=pictures,

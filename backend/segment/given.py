@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,18 @@ import cv2
 import numpy as np
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+
+CONFIDENCES = "confidences.json"
+"""File beside masks that a mask session made: confidence by file name."""
+
+
+def read_confidences(folder: Path) -> dict[str, float]:
+    """How far the masks in ``folder`` are to be believed, by file name; {} where nobody said so."""
+    try:
+        said = json.loads((folder / CONFIDENCES).read_text(encoding="utf-8"))
+        return {str(name): min(max(float(value), 0.0), 1.0) for name, value in said.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def find_masks(folder: Path, frames: Iterable[tuple[str, str]]) -> dict[str, Path]:

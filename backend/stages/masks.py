@@ -19,24 +19,30 @@ import numpy as np
 
 from ..images import read_grey, read_rgb, write_image
 from ..records import Cameras, Frame, Frames, Mask, Masks
-from ..segment import engines, sequence
+from ..segment import drawn, engines, sequence
+from ..segment.boxed import SIDE
 from ..segment.engines import Found, Picture, Task
-from ..segment.given import find_masks, read_mask
+from ..segment.first import certainty
+from ..segment.given import find_masks, read_confidences, read_mask
 from ..segment.plain import plain_mask
 from ..segment.settle import enlarge
+from ..segment.standing_out import standing_out_mask
 from ..stage import Context
 from ..streaming import ordered_map, worker_count
 from ..workspace import write_json
 
 NAME = "masks"
-VERSION = 3
+VERSION = 4
 INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")
 MODELS = ("sam2", "salient")
 
 _RIM = 0.03
-"""Share of the longer side of an unmarked picture that is taken for background all around."""
+"""Share of the longer side of an unmarked picture that is taken for background all around where nothing stands out."""
+
+_GUESSED = 0.6
+"""Factor on the confidence: what stands out need not be what is meant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,10 @@ def _save(context: Context, frame: Frame, mask: np.ndarray, confidence: float, m
 
 
 def _given(context: Context, frames: list[Frame], folder: Path) -> Masks:
-    """Masks the user has: believed as they are. A frame without one gets an empty mask of no confidence."""
+    """Masks the user has: believed as they are, or as far as the session that made them says.
+
+    A frame without one gets an empty mask of no confidence.
+    """
     hint = "Choose the folder whose masks have the photos' names (white is the object)."
     try:
         files = find_masks(folder, [(frame.name, frame.source) for frame in frames])
@@ -98,13 +107,13 @@ def _given(context: Context, frames: list[Frame], folder: Path) -> Masks:
         raise context.error("masks_unreadable", str(error), hint) from error
     if not files:
         raise context.error("masks_unreadable", f"No file in {folder} has the name of a frame in use.", hint)
-    masks, missing = [], []
+    masks, missing, sure = [], [], read_confidences(folder)
     for i, frame in enumerate(frames):
         context.progress(i / len(frames), f"Reading mask {i + 1} of {len(frames)}")
         mask, confidence = np.zeros((frame.height, frame.width), np.uint8), 0.0
         if frame.name in files:
             try:
-                mask, confidence = read_mask(files[frame.name], mask.shape), 1.0
+                mask, confidence = read_mask(files[frame.name], mask.shape), sure.get(files[frame.name].name, 1.0)
             except ValueError as error:
                 raise context.error("masks_unreadable", f"A mask cannot be read: {error}.", hint) from error
         else:
@@ -133,6 +142,7 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
     prompts = _prompts_by_frame(context, frames)
     task = _task(context, frames)
     task.prompts = prompts
+    _take_drawn(context, task)
     context.progress(0.0, "Reading frames")
     task.ordered = _ordered(context, task)
     choice = engines.choose_for(task, context.options.engine)
@@ -141,6 +151,16 @@ def _prompted(context: Context, frames: list[Frame]) -> Masks:
     context.facts.details["engine"] = choice.name
     engine = engines.load(choice.name)
     return _write_found(context, frames, engine.segment(task), engine.METHOD, guessed=False)
+
+
+def _take_drawn(context: Context, task: Task) -> None:
+    """Prompts that are masks, with the marks that correct them, become drawn masks of ``task``."""
+    for i, prompts in list(task.prompts.items()):
+        if any(drawn.is_mask(prompt) for prompt in prompts):
+            name = engines.choose(context.options.engine, False).name
+            clicks = engines.clicker(name, task.device, task.model)
+            task.drawn[i] = drawn.corrected(clicks, task.pictures[i], prompts).mask
+            del task.prompts[i]
 
 
 def _prompts_by_frame(context: Context, frames: list[Frame]) -> dict[int, list[dict[str, Any]]]:
@@ -247,17 +267,39 @@ def _standing_out(context: Context, frames: list[Frame]) -> Masks:
     name, hint = choice.name, "Click on the object in the picture to be sure."
     if choice.instead_of:
         name, hint = engines.choose(context.options.engine, False).name, choice.hint
-        task.prompts = {i: [_all_but_the_rim(frame)] for i, frame in enumerate(frames)}
     context.warn("object_guessed", "Nobody said which object is meant; it was taken to be what stands out.", hint)
     context.facts.details["engine"] = name
+    if choice.instead_of:
+        guesses = [_stands_out(context, i, picture) for i, picture in enumerate(task.pictures)]
+        if name != "sam2":
+            return _write_found(context, frames, iter(guesses), "standing out", guessed=True)
+        task.prompts = {
+            i: [_box_around(guess.mask, frame)] for i, (guess, frame) in enumerate(zip(guesses, frames, strict=True))
+        }
     engine = engines.load(name)
     return _write_found(context, frames, engine.segment(task), f"{engine.METHOD}, unmarked", guessed=True)
 
 
-def _all_but_the_rim(frame: Frame) -> dict[str, Any]:
-    """A box prompt in source pixels that leaves a narrow rim to be learnt as background."""
-    rim = _RIM * max(frame.source_width, frame.source_height)
-    return {"type": "box", "xyxy": [rim, rim, frame.source_width - rim, frame.source_height - rim]}
+def _stands_out(context: Context, index: int, picture: Picture) -> Found:
+    """What stands out on a picture by itself; all but its rim where nothing does."""
+    context.progress(0.0, "Looking for what stands out")
+    image = picture.read(SIDE)
+    found = standing_out_mask(image, context.options.smoothness)
+    if found is not None:
+        sure = certainty(found.mask, found.ratios, np.ones(found.mask.shape, bool))
+        return Found(index=index, mask=found.mask, confidence=_GUESSED * sure, method="standing out")
+    mask = np.zeros(image.shape[:2], np.float32)
+    rim = round(_RIM * max(image.shape))
+    mask[rim:-rim, rim:-rim] = 1
+    return Found(index=index, mask=mask, confidence=0.05, method="all but the rim", settled=True)
+
+
+def _box_around(mask: np.ndarray, frame: Frame) -> dict[str, Any]:
+    """A box prompt, source pixels, around ``mask`` (h, w)."""
+    rows, columns = np.nonzero(mask > 0.5)
+    scale = np.array([frame.source_width, frame.source_height]) / mask.shape[::-1]
+    low, high = np.array([columns.min(), rows.min()]) * scale, np.array([columns.max() + 1, rows.max() + 1]) * scale
+    return {"type": "box", "xyxy": [*low.tolist(), *high.tolist()]}
 
 
 def _write_found(context: Context, frames: list[Frame], found: Iterator[Found], method: str, guessed: bool) -> Masks:

@@ -47,7 +47,7 @@ def _mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """A mask file as weights; nothing where the file is no picture (the masks' stage says so to the user)."""
     try:
         image = read_grey(path)
-    except ValueError:
+    except (OSError, ValueError):
         return np.zeros(shape, np.float32)
     return cv2.resize(image, (shape[1], shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
@@ -58,7 +58,9 @@ def _marks(prompts: list[dict[str, Any]], shape: tuple[int, ...], header: Header
     scale = shape[1] / header.width
     radius = max(round(_CLICK * float(np.hypot(shape[0], shape[1]))), 1)
     for prompt in prompts:
-        if prompt["type"] == "box":
+        if prompt["type"] == "mask":
+            np.maximum(weights, _mask(Path(prompt["path"]), shape), out=weights)
+        elif prompt["type"] == "box":
             x0, y0, x1, y1 = (round(v * scale) for v in prompt["xyxy"])
             weights[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = 1.0
         elif prompt.get("label", 1) == 1:

@@ -16,6 +16,7 @@ from turnaround.backend.errors import PipelineError
 from turnaround.backend.images import read_grey, write_image
 from turnaround.backend.mask_session.contour import outlines
 from turnaround.backend.mask_session.session import MaskSession
+from turnaround.backend.segment.given import read_confidences
 from turnaround.protocol import VERSION
 
 COUNT = 5
@@ -144,6 +145,86 @@ def test_stopping_keeps_what_was_carried(session, monkeypatch):
     assert state["state"] == "cancelled"
     assert len(state["frames"]) == 3
     session.prompt("000.png", [CLICK])
+
+
+def test_prompts_outlive_the_process_and_are_offered_again(session, capture, tmp_path):
+    assert session.kept == {}
+    session.prompt("000.png", [CLICK])
+    session.prompt("003.png", [CLICK])
+    session.prompt("003.png", [])
+    # Nothing is closed: this is what a crash leaves behind.
+    again = MaskSession(capture, tmp_path / "session", "auto", "auto", "cpu", 1280)
+    assert again.kept == {"000.png": [CLICK]}
+    other = tmp_path / "other"
+    other.mkdir()
+    write_image(other / "000.png", scene(0)[0])
+    assert MaskSession(other, tmp_path / "session", "auto", "auto", "cpu", 1280).kept == {}
+    (tmp_path / "session" / "prompts.json").write_text('{"capture": 3, "frames": [')
+    assert MaskSession(capture, tmp_path / "session", "auto", "auto", "cpu", 1280).kept == {}
+
+
+def test_a_job_learns_how_sure_the_masks_are(session):
+    session.prompt("000.png", [CLICK])
+    session.propagate()
+    state = wait(session)
+    said = read_confidences(session.final)
+    assert said == {f"{name}.png": row["confidence"] for name, row in state["frames"].items()}
+    assert len(set(said.values())) > 1
+    session.prompt("000.png", [])
+    assert "000.png.png" not in read_confidences(session.final)
+
+
+def test_a_mask_is_a_prompt_and_marks_after_it_correct_it(session, tmp_path):
+    truth = scene(0)[1] * 255
+    truth[:, 165:] = 0  # half of it
+    write_image(tmp_path / "half.png", cv2.resize(truth, (160, 120)))
+    mask = {"type": "mask", "path": str(tmp_path / "half.png")}
+    half = session.prompt("000.png", [mask])
+    assert overlap(half["mask"], truth) > 0.95
+    stroke = {"type": "stroke", "points": [[185, 120], [200, 150]], "radius": 12, "label": 1}
+    more = session.prompt("000.png", [mask, stroke])
+    assert (read_grey(Path(more["mask"])) > 127)[135, 195]
+    assert session.undo("000.png") == half
+    write_image(tmp_path / "wide.png", np.full((50, 300), 255, np.uint8))
+    for wrong, part in (("nosuch.png", "cannot be read"), ("wide.png", "proportions")):
+        with pytest.raises(PipelineError, match=part):
+            session.prompt("000.png", [{"type": "mask", "path": str(tmp_path / wrong)}])
+
+
+def test_a_video_is_marked_and_its_masks_are_shown_but_not_handed_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("TURNAROUND_MODELS", str(tmp_path / "models"))
+    film = tmp_path / "clip.mp4"
+    write_film(film, [scene(i // 4)[0] for i in range(24)])
+    opened = MaskSession(film, tmp_path / "session", "auto", "auto", "cpu", 1280)
+    names = opened.frames.names
+    assert len(names) == 12
+    assert (names[0], names[6]) == ("clip.mp4#0.000", "clip.mp4#0.500")
+    answer = opened.prompt(names[6], [{**CLICK, "xy": [185, 135]}])
+    assert overlap(answer["mask"], scene(3)[1]) > 0.9
+    opened.propagate()
+    state = wait(opened)
+    assert state["state"] == "done", state
+    for i, name in enumerate(names):
+        assert overlap(state["frames"][name]["mask"], scene(i // 2)[1]) > 0.85
+    assert list(opened.final.glob("*")) == []
+    with pytest.raises(PipelineError, match="no picture called"):
+        opened.prompt("clip.mp4#77.000", [CLICK])
+    opened.close()
+    (tmp_path / "torn.mp4").write_bytes(film.read_bytes()[:200])
+    with pytest.raises(PipelineError, match="cannot be used"):
+        MaskSession(tmp_path / "torn.mp4", tmp_path / "session", "auto", "auto", "cpu", 1280)
+
+
+def write_film(path: Path, pictures: list[np.ndarray]) -> None:
+    """An H.264 video at 24 pictures a second."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = pictures[0].shape[1], pictures[0].shape[0], "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode())
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,35 @@ def test_a_photo_named_in_two_ways_keeps_all_its_prompts(scene, tmp_path):
     assert files[0] == files[1]
 
 
+def test_a_mask_is_a_prompt_that_is_carried(scene, tmp_path):
+    workspace = ms.write_frames(scene, tmp_path / "job")
+    path = tmp_path / "mine.png"
+    first = min(scene.images)
+    cv2.imwrite(str(path), (scene.masks[first] > 0).astype(np.uint8) * 255)
+    ms.run_stage(masks, workspace, ("frames",), prompts={"000.jpg": [{"type": "mask", "path": str(path)}]})
+    overlaps = ms.overlaps(workspace, "masks", scene)
+    assert overlaps[first] > 0.99
+    assert min(overlaps.values()) > 0.93
+    path.write_bytes(b"no picture")
+    with pytest.raises(PipelineError, match="cannot be read"):
+        ms.run_stage(masks, workspace, ("frames",), prompts={"000.jpg": [{"type": "mask", "path": str(path)}]})
+
+
+def test_given_masks_are_believed_as_far_as_their_session_says(scene, tmp_path):
+    workspace, folder = ms.write_frames(scene, tmp_path / "job"), tmp_path / "masks"
+    folder.mkdir()
+    names = sorted(scene.images)
+    for name in names:
+        cv2.imwrite(str(folder / f"{name}.png"), (scene.masks[name] > 0).astype(np.uint8) * 255)
+    (folder / "confidences.json").write_text(json.dumps({f"{names[0]}.png": 0.4, f"{names[1]}.png": 7}))
+    ms.run_stage(masks, workspace, ("frames",), masks=str(folder))
+    found = [m.confidence for m in Masks.load(workspace.folder("masks")).masks]
+    assert found == [0.4] + [1.0] * (len(names) - 1)
+    (folder / "confidences.json").write_text("[1, 2]")
+    ms.run_stage(masks, workspace, ("frames",), masks=str(folder))
+    assert {m.confidence for m in Masks.load(workspace.folder("masks")).masks} == {1.0}
+
+
 def test_given_masks_are_written_as_they_are(scene, tmp_path):
     given = tmp_path / "given"
     given.mkdir()
