@@ -9,6 +9,7 @@ import numpy as np
 
 from .cleaning import is_closed, sewn, used_only
 from .triangles import Mesh
+from .untangling import untangled
 
 _AGGRESSIVENESS = (3.0, 5.0, 7.0, 9.0)
 """The library's, 0 to 10, in turn: low keeps silhouettes and costs a little time, but may stop before it is there."""
@@ -22,8 +23,9 @@ _NEARLY = 1.05
 
 def simplified(mesh: Mesh, triangles: int) -> Mesh:
     """``mesh`` with at most ``triangles`` triangles, colours taken over from the nearest vertex; as it is if it has no
-    more. A closed mesh stays closed; where no try gets there, the smallest comes back, for the caller to see.
-    Raises ``ValueError`` for fewer than four, which no closed surface has.
+    more. A closed mesh stays closed; where no try gets there, the smallest comes back, for the caller to see. Where
+    the reduced mesh passes through itself it is smoothed until it does not, or little. Raises ``ValueError`` for fewer
+    than four triangles, which no closed surface has.
     """
     if triangles < 4:
         raise ValueError(f"expected at least 4 triangles, got {triangles}")
@@ -32,6 +34,8 @@ def simplified(mesh: Mesh, triangles: int) -> Mesh:
     mesh = sewn(mesh)
     closed = is_closed(mesh.faces)
     reduced = _reduced(mesh, triangles, closed)
+    if reduced is not mesh:
+        reduced, _ = untangled(reduced)
     if reduced is not mesh and len(mesh.colours):
         from scipy.spatial import cKDTree
 

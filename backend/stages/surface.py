@@ -23,12 +23,13 @@ from ..mesh.contradiction import Contradiction, contradiction
 from ..mesh.painting import colour_vertices
 from ..mesh.simplify import simplified
 from ..mesh.triangles import Mesh, area, volume
+from ..mesh.untangling import crossed_faces
 from ..records import Cameras, Masks
 from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 6
+VERSION = 7
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -41,6 +42,11 @@ _PIXEL = 0.8
 
 _LEAST_VOLUME = 0.25
 """Share of the hull's volume below which the photos have carved away what silhouettes say is there."""
+
+_MOST_SLACK = 0.02
+"""Diagonals by which photos may overrule the masks at most: masks that contradict each other by more are wrong there,
+not inexact, and what lies so far beyond them may be the table.
+"""
 
 _LEAST_PHOTOS = 3
 
@@ -109,7 +115,7 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
     blocks, doubt = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
     rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
     refined = refine(
-        hull, blocks, photos, near, rounds, context.options.least_island, doubt.most,
+        hull, blocks, photos, near, rounds, context.options.least_island, min(doubt.most, _MOST_SLACK * diagonal),
         lambda share, what: context.progress(0.15 + 0.65 * share, what),
     )  # fmt: skip
     left = volume(refined.mesh.vertices, refined.mesh.faces) / max(volume(hull.vertices, hull.faces), 1e-30)
@@ -196,4 +202,5 @@ def _facts(mesh: Mesh, dense: Mesh) -> dict:
         "area": area(mesh.vertices, mesh.faces),
         "watertight": closed,
         "folded_edges": folded_share(mesh) if closed else None,
+        "self_intersections": int(crossed_faces(mesh).sum()),
     }

@@ -6,6 +6,7 @@ import pytest
 from turnaround.backend.mesh.cleaning import folded_share, is_closed, parts_of, sewn, without_islands
 from turnaround.backend.mesh.simplify import simplified
 from turnaround.backend.mesh.triangles import Mesh, volume
+from turnaround.backend.mesh.untangling import crossed_faces
 
 
 def joined(*meshes):
@@ -73,6 +74,7 @@ def test_what_is_full_of_tunnels_stays_closed_however_far_it_is_reduced(share):
     reduced = simplified(body, wanted)
     assert 0.9 * wanted < len(reduced.faces) <= wanted
     assert is_closed(reduced.faces)
+    assert crossed_faces(reduced).mean() < 0.01
     assert volume(reduced.vertices, reduced.faces) == pytest.approx(volume(body.vertices, body.faces), rel=0.1)
 
 

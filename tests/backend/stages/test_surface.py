@@ -77,6 +77,7 @@ def test_the_surface_is_closed_coloured_and_in_levels(finished):
     assert facts["watertight"]
     assert facts["levels"] == counts[2:]
     assert facts["folded_edges"] < 1e-3
+    assert facts["self_intersections"] == 0
     assert 0.5 < facts["photos_heard"] < 1  # the underside is not seen
 
 
