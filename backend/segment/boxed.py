@@ -56,7 +56,7 @@ def boxed_mask(image: np.ndarray, marks: Marks, smoothness: float) -> first.Cand
 
     ``Candidate.ratios`` are the log odds (h, w) that were cut last, for a cut at another size.
     """
-    room = _enter(image, marks)
+    room = enter(image, marks)
     weight = contrast_weights(image, SMOOTHER * smoothness)
     support = marks.inside if marks.inside.any() else room.window
     start = _evidence(room)
@@ -64,7 +64,7 @@ def boxed_mask(image: np.ndarray, marks: Marks, smoothness: float) -> first.Cand
     for _ in range(_ROUNDS):
         if (mask > 0.5).sum() < 20:
             return None
-        ratios = _KEPT * start + _colours(room, mask, marks)
+        ratios = _KEPT * start + told_by_colours(room, mask, marks)
         mask = settle(ratios, weight, marks, support)
     if (mask > 0.5).sum() < 20:
         return None
@@ -81,7 +81,8 @@ def settle(ratios: np.ndarray, weight: np.ndarray, marks: Marks, support: np.nda
     return np.where(marks.outside, np.float32(0), np.where(marks.inside, np.float32(1), filled))
 
 
-def _enter(image: np.ndarray, marks: Marks) -> _Room:
+def enter(image: np.ndarray, marks: Marks) -> _Room:
+    """What does not change from round to round, of ``image`` (h, w, 3) uint8 and its box."""
     window = marks.within_box()
     size = float(np.sqrt(max(window.sum(), 1)))
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
@@ -125,7 +126,7 @@ def _barriers(room: _Room) -> np.ndarray:
     return np.clip(_BARRIER * (logs - (low + (high - low) * parting / 255)), -colour.LIMIT, colour.LIMIT)
 
 
-def _colours(room: _Room, mask: np.ndarray, marks: Marks) -> np.ndarray:
+def told_by_colours(room: _Room, mask: np.ndarray, marks: Marks) -> np.ndarray:
     """Weighted log-likelihood ratio (h, w) of the colours of ``mask`` to those beside it."""
     free = np.asarray((1 - mask) * room.around, np.float32)
     free[marks.outside] = 1
