@@ -17,6 +17,7 @@ from .features import FEW_KEYPOINTS, FeatureSettings, Keypoints, lower
 from .interrupt import Voice
 from .mapping import Mapped, MapperSettings, run_mapper
 from .matching import match, verify
+from .merging import joined
 from .preselect import every_pair, likely_pairs
 from .standing_still import Motion, measure_motion
 
@@ -28,13 +29,16 @@ _MORE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user may choose; ``where`` is auto, whole or mask, ``threads`` -1 for all."""
+    """What the user may choose; ``where`` is auto, whole or mask, ``threads`` -1 for all, ``device`` cpu or cuda (for
+    learned features alone: everything else computes on the processor).
+    """
 
     where: str = "auto"
     features: int = 8192
     side: int = 1600
     threads: int = -1
     seed: int = 0
+    device: str = "cpu"
 
 
 class Estimator:
@@ -111,6 +115,7 @@ class Estimator:
             replace(self.mapper, relaxed=relaxed),
             self.voice.alive,
             self.part(0.85, 1.0, "Placing cameras"),
+            lambda models: joined(models, self),
         )
 
     def said(self, method: str) -> str:

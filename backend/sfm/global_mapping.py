@@ -17,6 +17,7 @@ from .estimate import Estimator
 from .final_adjustment import finished
 from .interrupt import interruptible
 from .mapping import Mapped, frames_of, scene_of
+from .merging import joined
 
 FEWEST_OBSERVATIONS = 20
 """Points, each seen in three views or more, without which a camera is not believed."""
@@ -66,6 +67,6 @@ def best_of(models: list[Any], e: Estimator) -> Mapped:
     """The largest of ``models``, finished; an empty scene where there is none."""
     if not models:
         return Mapped(Scene(cameras=[]))
-    ranked = sorted(models, key=lambda m: (-m.num_reg_images(), -m.num_points3D()))
+    ranked = joined(sorted(models, key=lambda m: (-m.num_reg_images(), -m.num_points3D())), e)
     best = finished(ranked[0], e.settings.threads, e.voice.alive)
     return Mapped(scene_of(best, e.name_of_file), [frames_of(m, e.name_of_file) for m in ranked[1:]])

@@ -41,7 +41,7 @@ def match_learned(e: Estimator) -> None:
     """Replace the database's keypoints and matches by learned ones."""
     import pycolmap
 
-    extractor, matcher = (_session(kind, e.settings.threads) for kind in ("features", "matcher"))
+    extractor, matcher = (_session(kind, e.settings.threads, e.settings.device) for kind in ("features", "matcher"))
     e.keypoints.clear()
     found = {}
     tell = e.part(0.0, 0.3, "Finding learned keypoints")
@@ -106,8 +106,8 @@ def _matches(session: Any, one: tuple[np.ndarray, np.ndarray], other: tuple[np.n
     return np.asarray(matches)[np.asarray(scores) > _LIKELY].astype(np.uint32).reshape(-1, 2)
 
 
-def _session(kind: str, threads: int) -> Any:
-    """The installed model for ``kind``, ready to run."""
+def _session(kind: str, threads: int, device: str) -> Any:
+    """The installed model for ``kind``, ready to run on ``device``, or the processor if ONNX Runtime has no CUDA."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -117,6 +117,11 @@ def _session(kind: str, threads: int) -> Any:
     if model is None:
         raise ValueError(f"expected an installed model for {kind}, got none")
     path = str(store.path_of(model))
-    return interruptible(
-        lambda token: onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]), lambda: None
-    )
+    providers = providers_for(device, onnxruntime.get_available_providers())
+    return interruptible(lambda token: onnxruntime.InferenceSession(path, options, providers=providers), lambda: None)
+
+
+def providers_for(device: str, available: list[str]) -> list[str]:
+    """ONNX Runtime's execution providers for ``device``, in the order in which it asks them."""
+    card = [p for p in ("CUDAExecutionProvider",) if device == "cuda" and p in available]
+    return [*card, "CPUExecutionProvider"]

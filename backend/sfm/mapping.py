@@ -41,8 +41,12 @@ def run_mapper(
     settings: MapperSettings,
     alive: Callable[[], None],
     progress: Callable[[float], None],
+    join: Callable[[list[Any]], list[Any]] = list,
 ) -> Mapped:
-    """Map the database; ``name_of_file`` turns a picture's file name into its frame's name. No model: empty scene."""
+    """Map the database; ``name_of_file`` turns a picture's file name into its frame's name. No model: empty scene.
+
+    ``join`` puts models that belong together into one (``merging.joined``).
+    """
     import pycolmap
 
     options = _options(settings)
@@ -66,7 +70,7 @@ def run_mapper(
     )
     if not models:
         return Mapped(Scene(cameras=[]))
-    ranked = sorted(models.values(), key=lambda m: (-m.num_reg_images(), -m.num_points3D()))
+    ranked = join(sorted(models.values(), key=lambda m: (-m.num_reg_images(), -m.num_points3D())))
     best = finished(ranked[0], settings.threads, alive)
     return Mapped(scene_of(best, name_of_file), [frames_of(m, name_of_file) for m in ranked[1:]])
 

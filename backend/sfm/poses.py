@@ -4,24 +4,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .estimate import Estimator
 from .interrupt import interruptible
+
+if TYPE_CHECKING:
+    from .estimate import Estimator
 
 _ROUNDS = 3
 _LOOSE = 3.0
 """First rounds take observations this many times further off than the last, as the poses are still rough."""
 
 
-def adjusted(poses: dict[int, np.ndarray], database: Path, e: Estimator) -> Any:
+def adjusted(poses: dict[int, np.ndarray], database: Path, e: Estimator, cameras: dict[int, Any] | None = None) -> Any:
     """A ``pycolmap.Reconstruction`` that starts from ``cam_from_world`` (4, 4) by image id, with refined cameras.
 
-    Points are triangulated from the verified matches and cameras, focal length and points adjusted, in turn.
+    ``cameras`` by id are where their refinement starts, else the database's. Points are triangulated from the verified
+    matches and cameras, focal length and points adjusted, in turn.
     """
-    model = with_poses(poses, database)
+    model = with_poses(poses, database, cameras)
     for turn in range(_ROUNDS):
         e.voice.alive()
         model = _triangulated(model, database, e, _LOOSE if turn < _ROUNDS - 1 else 1.0)

@@ -195,6 +195,7 @@ def _estimated(
         side=options.feature_side,
         threads=_threads(context),
         seed=context.spec.seed,
+        device=context.device,
     )
 
     def progress(fraction: float, message: str) -> None:

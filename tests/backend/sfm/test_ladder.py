@@ -14,8 +14,9 @@ from turnaround.backend.sfm.chain import chain
 from turnaround.backend.sfm.estimate import Estimator, Settings
 from turnaround.backend.sfm.global_mapping import map_globally
 from turnaround.backend.sfm.ladder import Rung, climb, cross_examined, judge
-from turnaround.backend.sfm.learned import match_learned, why_not_learned
-from turnaround.backend.sfm.mapping import Mapped
+from turnaround.backend.sfm.learned import match_learned, providers_for, why_not_learned
+from turnaround.backend.sfm.mapping import Mapped, scene_of
+from turnaround.backend.sfm.merging import joined
 from turnaround.backend.sfm.orbit import place_on_orbit
 from turnaround.backend.sfm.separate import apart
 from turnaround.backend.sfm.witness import agreement
@@ -179,6 +180,38 @@ def test_one_capture_is_not_apart(ring):
     _, estimator = ring
     half = Mapped(Scene(cameras=model(6).scene.cameras), [{f"v{i:02d}" for i in range(6, 12)}])
     assert not apart(half, estimator)
+
+
+def test_parts_that_share_frames_are_joined(ring):
+    scene, estimator = ring
+    import pycolmap
+
+    def part(first, last):
+        options = pycolmap.IncrementalPipelineOptions()
+        options.image_names = [f"v{i:02d}.png" for i in range(first, last)]
+        options.num_threads, options.random_seed, options.min_model_size = 1, 0, 3
+        output = estimator.work / f"part{first}"
+        output.mkdir(exist_ok=True)
+        models = pycolmap.incremental_mapping(estimator.keypoints.database, estimator.images, output, options)
+        return max(models.values(), key=lambda m: m.num_reg_images())
+
+    one, other, apart_from_both = part(0, 7), part(4, 11), part(0, 3)
+    before = [len(list(m.reg_image_ids())) for m in (one, other)]
+    union, *rest = joined([one, other], estimator)
+    assert before == [7, 7]
+    assert not rest
+    metrics = metrics_of(Mapped(scene_of(union, estimator.name_of_file)), scene.truth)
+    assert metrics["frames_registered"] == 11
+    assert metrics["camera_centre_rms_percent"] < 0.5
+    left = joined([part(4, 11), apart_from_both], estimator)
+    assert [len(list(m.reg_image_ids())) for m in left] == [7, 3]
+
+
+def test_the_card_runs_learned_features_where_it_can():
+    both = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert providers_for("cuda", both) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert providers_for("cpu", both) == ["CPUExecutionProvider"]
+    assert providers_for("cuda", ["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
 
 
 @pytest.fixture(scope="module")
