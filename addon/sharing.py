@@ -176,13 +176,20 @@ def mark(item: Any, root: Any) -> None:
     item.asset_mark()
     item.asset_data.description = f"Captured: {custom(root, 'capture', root.name)}"
     item.asset_data.tags.new("Turnaround", skip_if_exists=True)
-    picture = Path(str(custom(root, "job_folder", ""))) / "07_export" / "preview.png"
+    picture = _picture_in(Path(str(custom(root, "job_folder", ""))))
     context: Any = bpy.context
-    if picture.is_file():
+    if picture is not None:
         with context.temp_override(id=item):
             bpy.ops.ed.lib_id_load_custom_preview(filepath=str(picture))
     elif not bpy.app.background:
         item.asset_generate_preview()
+
+
+def _picture_in(job: Path) -> Path | None:
+    """The picture of a job that shows the object alone: a render of it, else a cutout, else what the job shows."""
+    cutouts = sorted((job / "03_cutouts").glob("*.png"))[:1]
+    candidates = (job / "07_export" / "render_000.png", *cutouts, job / "07_export" / "preview.png")
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _mesh_of(root: Any) -> Any:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.bpy
+MODULE = "bl_ext.user_default.turnaround"
 
 
 @pytest.fixture
@@ -97,6 +100,16 @@ def test_the_collection_becomes_an_asset(found):
     assert collection.asset_data is not None
     assert "small cube" in collection.asset_data.description
     assert [tag.name for tag in collection.asset_data.tags] == ["Turnaround"]
+
+
+def test_the_assets_picture_shows_the_object_alone_where_there_is_one(extension, tmp_path):
+    picture = importlib.import_module(f"{MODULE}.addon.sharing")._picture_in
+    assert picture(tmp_path) is None
+    for name in ("07_export/preview.png", "03_cutouts/004.png", "03_cutouts/001.png", "07_export/render_000.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+        if not name.endswith("004.png"):
+            assert picture(tmp_path) == tmp_path / name
 
 
 def test_without_a_result_the_tools_are_off(scene):
