@@ -71,6 +71,7 @@ def _operators() -> tuple[Any, ...]:
         mask_operators.TURNAROUND_OT_propagate_masks,
         mask_operators.TURNAROUND_OT_stop_masks,
         mask_operators.TURNAROUND_OT_next_doubtful,
+        mask_operators.TURNAROUND_OT_restore_marks,
         jobs_panel.TURNAROUND_OT_queue,
         jobs_panel.TURNAROUND_OT_job,
     )

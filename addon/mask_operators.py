@@ -10,7 +10,6 @@ import bpy
 
 from . import runtime
 from .masking import Marks, MaskBoard, Phase
-from .naming import film_of
 from .preferences import backend_python, jobs_folder, preferences
 from .properties import settings_of
 
@@ -24,9 +23,6 @@ board = MaskBoard(runtime.session)
 def follow(context: Any) -> None:
     """Open the scene's capture on the board, where it is not open yet, and follow its marks from now on."""
     settings = settings_of(context)
-    if film_of(settings.capture_path) is not None:
-        board.close()  # marks on a video are carried by the job itself
-        return
     if board.capture != settings.capture_path or board.phase is Phase.CLOSED:
         machine = preferences()
         folder = str(jobs_folder() / "masks" / settings.own_job.replace("\\", "/").rsplit("/", 1)[-1])
@@ -95,8 +91,6 @@ class TURNAROUND_OT_propagate_masks(bpy.types.Operator):  # noqa: N801 - Blender
         reason = ""
         if not settings.prompts:
             reason = "Mark the object on one photo first."
-        elif film_of(settings.capture_path) is not None:
-            reason = "The job itself carries the marks through a video: press Run."
         elif backend_python() is None:
             reason = "The backend's Python was not found: set it in the preferences of Turnaround."
         elif board.phase is Phase.CARRYING:
@@ -124,6 +118,29 @@ class TURNAROUND_OT_propagate_masks(bpy.types.Operator):  # noqa: N801 - Blender
         if board.problem is not None:
             self.report({"ERROR"}, f"{board.problem.message} {board.problem.hint}".strip())
             return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TURNAROUND_OT_restore_marks(bpy.types.Operator):  # noqa: N801
+    """Bring back the marks that were on this capture when Blender or the backend last ended"""
+
+    bl_idname = "turnaround.restore_marks"
+    bl_label = "Bring Back Marks"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads a plain set
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only where there are some, and none on the scene."""
+        return bool(board.kept) and not settings_of(context).prompts
+
+    def execute(self, context: Any) -> set[OperatorReturnItems]:
+        """Put them on the scene; the board then asks for their masks."""
+        settings = settings_of(context)
+        for frame, listed in board.kept.items():
+            for prompt in listed:
+                if prompt["type"] != "mask":
+                    settings.prompts.add().take(frame, prompt)
+        runtime.redraw()
         return {"FINISHED"}
 
 

@@ -64,7 +64,12 @@ def draw_masks(layout: Any, context: Any) -> None:
     else:
         layout.operator("turnaround.propagate_masks", icon="TRACKING_FORWARDS")
     layout.operator("turnaround.next_doubtful", icon="FORWARD")
+    if board.kept and not settings.prompts and board.capture == settings.capture_path:
+        count = sum(len(listed) for listed in board.kept.values())
+        layout.operator("turnaround.restore_marks", text=f"Bring Back {count} Marks", icon="RECOVER_LAST")
     if board.problem is not None:
         layout.label(text=board.problem.message, icon="ERROR")
-    if board.shown:
+    if board.shown and board.folder:
         layout.prop(settings, "use_masks")
+    elif board.shown:
+        layout.label(text="The job carries the marks itself", icon="INFO")

@@ -18,6 +18,8 @@ from .session import Answer, Problem
 DOUBTFUL = 0.6
 """Confidence below which a mask should be looked at."""
 _ASK_SECONDS = 0.2
+_GONE = frozenset({"worker_died", "backend_died", "backend_missing"})
+"""Problems after which the session is no more."""
 
 
 class Caller(Protocol):
@@ -58,6 +60,7 @@ class MaskBoard:
         self.capture = ""
         self.folder = ""
         self.frames: list[str] = []
+        self.kept: Marks = {}
         self.shown: dict[str, Shown] = {}
         self.note = ""
         self.fraction = 0.0
@@ -87,7 +90,7 @@ class MaskBoard:
                 self.phase = Phase.CLOSED
                 return
             self._id, self.frames, self.folder = result["session"], list(result["frames"]), result["masks"]
-            self.note = result["note"]
+            self.note, self.kept = result["note"], dict(result.get("kept", {}))
             self.phase = Phase.READY
 
         self._caller().call("masks_open", {"capture": capture, "folder": folder, "device": device}, opened)
@@ -121,6 +124,7 @@ class MaskBoard:
         def started(result: dict[str, Any] | None, problem: Problem | None) -> None:
             if problem is not None:
                 self.phase, self.problem = Phase.READY, problem
+                self._mourn()
 
         self._caller().call("masks_propagate", {"session": self._id}, started)
 
@@ -152,6 +156,7 @@ class MaskBoard:
             self._asked.discard(frame)
             self.problem = problem
             if result is None:
+                self._mourn()
                 return
             if not result["mask"]:
                 self.shown.pop(frame, None)
@@ -177,12 +182,19 @@ class MaskBoard:
                 return
             if result is None:
                 self.phase, self.problem = Phase.READY, problem
+                self._mourn()
                 return
             self._take(result)
 
         session = self._id
         self._caller().call("masks_state", {"session": session, "frame": frame}, answered)
         return True
+
+    def _mourn(self) -> None:
+        """Where the backend's process is gone, close: the next opening sends all marks again."""
+        if self.problem is not None and self.problem.code in _GONE:
+            self.phase, self._id = Phase.CLOSED, ""
+            self._asked.clear()
 
     def _take(self, state: dict[str, Any]) -> None:
         """Take in a state of the carrying."""

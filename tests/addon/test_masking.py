@@ -97,6 +97,30 @@ def test_a_refused_mark_is_said_and_not_asked_for_again(board, caller):
     assert board.problem is None
 
 
+@pytest.mark.parametrize("code", ["worker_died", "backend_died"])
+def test_where_the_process_dies_all_marks_are_sent_again_once_it_is_open(board, caller, code):
+    board.pump({"a": [CLICK], "b": [CLICK]})
+    caller.reply(cut("a"))
+    caller.reply(problem=Problem(code=code, message="died", hint="open again"))
+    assert (board.phase, board.active, board.problem.message) == (Phase.CLOSED, False, "died")
+    assert not board.pump({"a": [CLICK], "b": [CLICK]})
+    board.open("/capture", "/folder")
+    caller.reply({**OPENED, "session": "2", "kept": {"a": [CLICK]}})
+    assert board.kept == {"a": [CLICK]}
+    board.pump({"a": [CLICK], "b": [CLICK]})
+    assert [(params["session"], params["frame"]) for _, params, _ in caller.waiting] == [("2", "a"), ("2", "b")]
+
+
+def test_carrying_that_dies_is_over(board, caller):
+    board.pump({"a": [CLICK]})
+    caller.reply(cut("a"))
+    board.propagate()
+    caller.reply({"started": True})
+    board.pump({"a": [CLICK]}, "a")
+    caller.reply(problem=Problem(code="worker_died", message="died", hint=""))
+    assert board.phase is Phase.CLOSED
+
+
 def test_carrying_is_followed_to_its_end_and_doubtful_photos_are_found(board, caller, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("turnaround.addon.masking.time.monotonic", lambda: now[0])

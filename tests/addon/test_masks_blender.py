@@ -106,6 +106,20 @@ def test_propagate_finds_the_doubtful_photo_and_the_job_gets_the_masks(scene, ca
     assert board.shown == {}
 
 
+def test_marks_of_a_crash_are_offered_until_there_are_others(scene, capture, addon):
+    import bpy
+
+    board = addon("mask_operators").board
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.turnaround.restore_marks()
+    board.kept = {"a.jpg": [{"type": "box", "xyxy": [1, 2, 30, 40]}], "b.jpg": [{"type": "mask", "path": "/m.png"}]}
+    assert bpy.ops.turnaround.restore_marks() == {"FINISHED"}
+    assert [(p.frame, p.as_protocol()) for p in scene.turnaround.prompts] == [("a.jpg", board.kept["a.jpg"][0])]
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.turnaround.restore_marks()
+    board.kept = {}
+
+
 def test_the_panel_draws_in_every_state(scene, capture, addon):
     import bpy
 
