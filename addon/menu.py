@@ -14,6 +14,7 @@ _GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
         ("turnaround.set_capture", "FILE_MOVIE"),
         ("turnaround.object_from_picture", "FILE_IMAGE"),
         ("turnaround.mark_object", "RESTRICT_SELECT_OFF"),
+        ("turnaround.restore_marks", "RECOVER_LAST"),
         ("turnaround.propagate_masks", "TRACKING_FORWARDS"),
     ),
     (
