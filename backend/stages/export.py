@@ -31,10 +31,10 @@ from ..records import Camera, Cameras, Frames
 from ..sfm.segment import Segment, measured_segment
 from ..splat_files import Splats, load, save, transform
 from ..stage import Context
-from ..workspace import write_json
+from ..workspace import FOLDERS, write_json
 
 NAME = "export"
-VERSION = 4
+VERSION = 5
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
 SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")
@@ -227,7 +227,7 @@ def _write_looks(
 
 
 def _write_metrics(context: Context, parcel: Parcel, mesh: TexturedMesh) -> None:
-    """Write ``metrics.json``: the figures of all stages so far, the size of the result, and the files' sizes."""
+    """Write ``metrics.json``: figures and seconds of all stages so far, the size of the result, and of the files."""
     metrics: dict[str, float] = {}
     for stage in context.inputs:
         metrics.update((context.workspace.stamp(stage) or {}).get("metrics", {}))
@@ -235,6 +235,7 @@ def _write_metrics(context: Context, parcel: Parcel, mesh: TexturedMesh) -> None
     parcel.add("metrics", "metrics.json", len(metrics), unit="")
     content = {
         "metrics": metrics,
+        "seconds": _seconds(context),
         "unit": parcel.unit,
         "size": (np.ptp(mesh.vertices, axis=0) * parcel.factor).tolist(),
         "triangles": len(mesh.faces),
@@ -249,3 +250,15 @@ def _preview_photo(context: Context, views: list[View], cameras: Cameras) -> tup
         return views[0].camera, views[0].photo
     camera = cameras.cameras[0]
     return camera, read_rgb(context.folder("cameras") / camera.image)
+
+
+def _seconds(context: Context) -> dict[str, float]:
+    """What each stage took, and each part of one that tells its parts apart, as ``shape.codes``."""
+    seconds: dict[str, float] = {}
+    for name in FOLDERS:
+        stamp = context.workspace.stamp(name)
+        if stamp is None or name == NAME:
+            continue
+        seconds[stamp["stage"]] = stamp["seconds"]
+        seconds |= {f"{stamp['stage']}.{part}": s for part, s in stamp.get("details", {}).get("seconds", {}).items()}
+    return seconds

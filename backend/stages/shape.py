@@ -9,6 +9,7 @@ inflated. A relief is true where the picture looks and made up behind; its back 
 from __future__ import annotations
 
 import importlib.util
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..tsr.field import Field
 
 NAME = "shape"
-VERSION = 1
+VERSION = 2
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "cutouts")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("device",)
@@ -158,6 +159,7 @@ def _triposr(context: Context) -> Mesh:
     from ..tsr import placing, shaping
 
     options: Options = context.options
+    clock = [time.perf_counter()]
     cutouts = _cutouts(context)
     cameras = Cameras.load(context.folder("cameras"))
     azimuths = [_azimuth(camera, cameras.cameras[0]) for camera in cameras.cameras]
@@ -166,6 +168,7 @@ def _triposr(context: Context) -> Mesh:
         lambda share, what: context.progress(0.5 * share, what),
     )  # fmt: skip
     context.progress(0.5, "Building the mesh")
+    clock.append(time.perf_counter())
     camera, mask = _first(context)
     rows, columns = np.nonzero(mask > 127)
     box = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]], np.float64)
@@ -182,7 +185,13 @@ def _triposr(context: Context) -> Mesh:
             np.linalg.norm(middle - camera.centre) / np.linalg.norm(start[:3, 3] - camera.centre)
         ),
     }
+    clock.append(time.perf_counter())
     _write_views(context, found.field, similarity)
+    clock.append(time.perf_counter())
+    context.facts.details["seconds"] = {
+        part: round(after - before, 3)
+        for part, before, after in zip(("codes", "mesh", "views"), clock, clock[1:], strict=False)
+    }
     return mesh
 
 
