@@ -11,6 +11,7 @@ import numpy as np
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh, vertex_normals
 from . import fill
+from .align import LEAST_PHOTOS, Aligned, align, carried
 from .colour import Blended, blend
 from .photos import Source
 from .relief import bake
@@ -22,7 +23,7 @@ _SHADE_STEP = 4
 """Ambient occlusion changes slowly: its texture is a quarter as large."""
 
 _LOOKS = 2
-"""Times each photo is looked at."""
+"""Times each photo is looked at to blend them."""
 
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; may raise to stop."""
@@ -30,11 +31,12 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Built:
-    """The textured mesh, how it was unwrapped, and what blending found."""
+    """The textured mesh, how it was unwrapped, what blending found, and how the surface was moved, where it was."""
 
     mesh: TexturedMesh
     unwrapped: Unwrapped
     blended: Blended
+    aligned: Aligned | None
 
 
 def build(
@@ -54,13 +56,19 @@ def build(
     """
     tell(0.0, "Unwrapping the surface")
     unwrapped = unwrap(mesh, size)
+    aligned = None
+    if len(sources) >= LEAST_PHOTOS and not own_colours:
+        aligned = align(mesh, unwrapped, sources, tolerance, lambda share, what: tell(0.1 + 0.3 * share, what))
+        if dense is not None:
+            dense = Mesh(carried(mesh, aligned.mesh, dense.vertices), dense.faces, dense.colours)
+        mesh = aligned.mesh
     normals = vertex_normals(mesh.vertices, mesh.faces)[unwrapped.source].astype(np.float32)
     vertices = mesh.vertices[unwrapped.source]
     texels = texels_of(vertices, normals, unwrapped.faces, unwrapped.uvs, size)
     looked = iter(range(_LOOKS * len(sources)))
     blended = blend(
         texels, mesh, sources, tolerance,
-        lambda name: tell(0.15 + 0.55 * next(looked) / (_LOOKS * len(sources)), f"Texture from {name}"),
+        lambda name: tell(0.4 + 0.3 * next(looked) / (_LOOKS * len(sources)), f"Texture from {name}"),
     )  # fmt: skip
     tell(0.7, "Completing what no photo saw")
     covered = texels.covered()
@@ -78,7 +86,7 @@ def build(
     textured = TexturedMesh(
         vertices, unwrapped.faces, normals, unwrapped.uvs, colour, normal, _surface(coarse, mesh), seen
     )
-    return Built(textured, unwrapped, blended)
+    return Built(textured, unwrapped, blended, aligned)
 
 
 def _surface(texels: Texels, mesh: Mesh) -> np.ndarray:

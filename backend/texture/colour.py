@@ -59,6 +59,28 @@ def blend(texels: Texels, mesh: Mesh, sources: list[Source], tolerance: float, t
     return Blended(colours, seen, factors)
 
 
+def paint(texels: Texels, looks: list[Look], factors: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (N, 3) uint8 and seen (N,) bool of ``texels`` as ``blend`` gives them, of photos that are at hand.
+
+    ``factors`` (V, 3) are the gains of the photos. None of them is doubted.
+    """
+    sums, weights = _start(len(texels))
+    nothing = np.zeros((len(texels), 3), np.float32)
+    middle = texels.points.mean(axis=0)
+    scale = float(min(np.linalg.norm(view.camera.centre - middle) for view in looks))
+    for view, gain in zip(looks, factors, strict=True):
+        _add(texels.points, texels.normals, view, tolerance, scale, gain, nothing, sums, weights, spread=0.0)
+    bands = sums / np.where(weights > 0, weights, 1.0)[..., None]
+    return np.clip(np.round(bands.sum(axis=1)), 0, 255).astype(np.uint8), weights[:, 0] > 0
+
+
+def gains_of(mesh: Mesh, looks: list[Look], tolerance: float) -> np.ndarray:
+    """Gains (V, 3) that make the photos equally bright where they see the same of ``mesh``."""
+    places, normals, _, _ = spread(mesh, _SAMPLES, np.random.default_rng(0))
+    seen = [observe(view, places, normals, tolerance) for view in looks]
+    return gains(np.stack([c for c, _ in seen]), np.stack([w for _, w in seen]))
+
+
 def _expectation(
     texels: Texels, mesh: Mesh, sources: list[Source], tolerance: float, tell: Tell
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ The blurred levels are blurred within the mask only, so that no background bleed
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -24,15 +24,28 @@ _BLURS = (0.003, 0.012)
 _RIM = 0.004
 """Depth of the mask's rim that is not believed, over the longer side: masks and surfaces are never quite exact."""
 
+_AROUND = 0.03
+"""What is kept of a photo around the object, over the object's longer side in it."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """A photo on disk: its camera, picture, mask, and ``gain`` (3,) that makes it as bright as the others."""
+    """A photo on disk, its camera and mask; ``sharpness`` in (0, 1] is how much it counts beside the others.
+
+    ``held``: photo and mask in memory instead. ``full``: the longer side of the whole photo, in this camera's pixels,
+    where the camera sees a part of it only.
+    """
 
     camera: Camera
     photo: Path
     mask: Path
     sharpness: float = 1.0
+    held: tuple[np.ndarray, np.ndarray] | None = None
+    full: float = 0.0
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """The photo (H, W, 3) uint8 and its mask (H, W) uint8."""
+        return self.held or (read_rgb(self.photo), read_grey(self.mask))
 
 
 @dataclass(frozen=True)
@@ -51,19 +64,57 @@ class Look:
 
 
 def look(source: Source, mesh: Mesh) -> Look:
-    """Read a photo and its mask, and see where ``mesh`` hides itself."""
-    photo, mask = read_rgb(source.photo), read_grey(source.mask)
-    depth, _ = depth_and_face(mesh, source.camera)
-    return Look(source.camera, levels_of(photo, mask), trust_of(mask) * np.float32(source.sharpness), depth)
+    """Read a photo and its mask around ``mesh``, and see where it hides itself."""
+    part = cropped(source, mesh)
+    photo, mask = part.read()
+    depth, _ = depth_and_face(mesh, part.camera)
+    trust = trust_of(mask, part.full) * np.float32(source.sharpness)
+    return Look(part.camera, levels_of(photo, mask, part.full), trust, depth)
 
 
-def levels_of(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The photo (H, W, 3) uint8 and two blurred ones, (3, H, W, 3) uint8; blurred inside ``mask`` (H, W) uint8."""
+def cropped(source: Source, mesh: Mesh, longest: float = np.inf) -> Source:
+    """The part of a photo around ``mesh``, in memory, reduced until the object's longer side has ``longest`` pixels."""
+    photo, mask = source.read()
+    camera = source.camera
+    left, top, right, bottom = _window(camera, mesh)
+    factor = min(1.0, longest / max(right - left, bottom - top))
+    width, height = max(1, round(factor * (right - left))), max(1, round(factor * (bottom - top)))
+    zoom = np.diag([width / (right - left), height / (bottom - top), 1.0])
+    shifted = camera.K - np.array([[0, 0, left], [0, 0, top], [0, 0, 0]])
+    photo, mask = photo[top:bottom, left:right], mask[top:bottom, left:right]
+    if factor < 1:
+        photo, mask = (cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in (photo, mask))
+    full = factor * (source.full or max(camera.width, camera.height))
+    return replace(
+        source, held=(np.ascontiguousarray(photo), np.ascontiguousarray(mask)), full=full,
+        camera=replace(camera, width=width, height=height, K=zoom @ shifted),
+    )  # fmt: skip
+
+
+def _window(camera: Camera, mesh: Mesh) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of ``mesh`` in the photo with a margin; all of the photo where it cannot be told."""
+    pixels, depth = camera.project(mesh.vertices)
+    if not (depth > 0).all():
+        return 0, 0, camera.width, camera.height
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    margin = _AROUND * float((high - low).max()) + 2
+    left, top = np.maximum(np.floor(low - margin), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(high + margin), (camera.width, camera.height)).astype(int)
+    if right - left < 2 or bottom - top < 2:
+        return 0, 0, camera.width, camera.height
+    return int(left), int(top), int(right), int(bottom)
+
+
+def levels_of(photo: np.ndarray, mask: np.ndarray, full: float = 0.0) -> np.ndarray:
+    """The photo (H, W, 3) uint8 and two blurred ones, (3, H, W, 3) uint8; blurred inside ``mask`` (H, W) uint8.
+
+    ``full``: the longer side of the whole photo, where this is a part.
+    """
     weight = mask.astype(np.float32) / 255.0
     inside = photo.astype(np.float32) * weight[..., None]
     levels = [photo]
     for share in _BLURS:
-        sigma = share * max(photo.shape[:2])
+        sigma = share * (full or max(photo.shape[:2]))
         total = _blurred(weight, sigma)
         mean = _blurred(inside, sigma) / np.maximum(total, 1e-3)[..., None]
         levels.append(np.where(total[..., None] > 1e-2, np.clip(mean + 0.5, 0, 255), photo).astype(np.uint8))
@@ -78,9 +129,9 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     return image
 
 
-def trust_of(mask: np.ndarray) -> np.ndarray:
-    """(H, W) float32: 0 outside ``mask`` and on its rim, rising to 1 inside."""
-    rim = max(1.5, _RIM * max(mask.shape))
+def trust_of(mask: np.ndarray, full: float = 0.0) -> np.ndarray:
+    """(H, W) float32: 0 outside ``mask`` and on its rim, rising to 1 inside; ``full`` as for ``levels_of``."""
+    rim = max(1.5, _RIM * (full or max(mask.shape)))
     distance = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 5)
     return np.clip((distance - max(1.0, rim / 2)) / rim, 0.0, 1.0).astype(np.float32)
 
