@@ -67,10 +67,10 @@ def _cameras_and_mesh(workspace: Workspace, truth: Path) -> dict[str, Any]:
 
 
 def mesh_figures(mesh: Mesh, truth: Mesh, cameras: Cameras, truth_from_world: np.ndarray) -> dict[str, float]:
-    """``chamfer`` (units of the truth) and ``f_score_1pct`` over what some camera of the job sees."""
+    """Chamfer distance (units of the truth) and F-scores over what some camera of the job sees."""
     moved = [moved_camera(c, truth_from_world) for c in cameras.cameras]
     figures = compare(mesh.transformed(truth_from_world), truth, moved)
-    return {name: figures[name] for name in ("chamfer", "f_score_1pct")}
+    return {name: figures[name] for name in ("chamfer", "chamfer_percent", "f_score_1pct", "f_score_1mm")}
 
 
 def read_truth_mesh(path: Path) -> Mesh:

@@ -73,6 +73,8 @@ METRICS: dict[str, str] = {
     "camera_auc_30": "per cent; the same up to 30 degrees",
     "camera_centre_rms_percent": "per cent of the diagonal of the box of the true centres, after a similarity",
     "chamfer": "mean of the two mean distances over the seen surface, units of the truth",
+    "chamfer_percent": "the same in per cent of the diagonal of the true object's box",
+    "f_score_1mm": "F-score at 1 mm, where the truth is in metres",
     "f_score_1pct": "F-score at 1 per cent of the diagonal of the true object's box",
     "up_error_degrees": "angle between the job's z axis and the truth's",
     "scale_error_percent": "relative error of the metric scale",

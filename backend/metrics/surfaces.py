@@ -64,7 +64,8 @@ def _segment_distance(points: np.ndarray, start: np.ndarray, end: np.ndarray) ->
 
 
 def compare(result: Mesh, truth: Mesh, cameras: list[Camera], seed: int = 0) -> dict[str, float]:
-    """``chamfer`` (mean of the two mean distances) and ``f_score_1pct`` (of the truth's box diagonal), in [0, 1].
+    """``chamfer``, the mean of the two mean distances, and ``chamfer_percent``, the same in per cent of the diagonal of
+    the truth's box; ``f_score_1pct`` and ``f_score_1mm``, in [0, 1], at 1 % of that and at 0.001 of the unit.
 
     Also ``accuracy`` (result to truth) and ``completeness`` (truth to result). Only samples that a camera of
     ``cameras`` sees count; with no camera, all count. ``ValueError`` when no camera sees either surface.
@@ -79,11 +80,18 @@ def compare(result: Mesh, truth: Mesh, cameras: list[Camera], seed: int = 0) -> 
         if not len(points):
             raise ValueError("expected cameras that see the surface, got none that does")
         distances.append(closest_distance(points, other, random))
-    precision, recall = (float((d < reach).mean()) for d in distances)
     accuracy, completeness = (float(d.mean()) for d in distances)
     return {
         "chamfer": (accuracy + completeness) / 2,
-        "f_score_1pct": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        "chamfer_percent": (accuracy + completeness) / 2 / reach,
+        "f_score_1pct": _f_score(distances, reach),
+        "f_score_1mm": _f_score(distances, 1e-3),
         "accuracy": accuracy,
         "completeness": completeness,
     }
+
+
+def _f_score(distances: list[np.ndarray], reach: float) -> float:
+    """Harmonic mean of the shares of the two sets of distances below ``reach``."""
+    precision, recall = (float((d < reach).mean()) for d in distances)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -15,6 +15,8 @@ def test_a_shifted_sphere_is_half_the_shift_away(synthetic):
     figures = compare(moved(sphere, (0.05, 0, 0)), sphere, [])
     assert figures["chamfer"] == pytest.approx(0.025, rel=0.02)
     assert figures["f_score_1pct"] == pytest.approx(0.0346 / 0.05, rel=0.03)
+    assert figures["f_score_1mm"] == pytest.approx(0.001 / 0.05, rel=0.2)
+    assert figures["chamfer_percent"] == pytest.approx(100 * 0.025 / np.sqrt(12), rel=0.02)
 
 
 def test_a_grown_sphere_is_as_far_as_it_grew(synthetic):
