@@ -2,7 +2,7 @@
 """Pictures on a plain background, as renderers and shops make them: what the border's colour does not reach.
 
 The background is what is of the border's colour and connected with the border, and enclosed parts of exactly that
-colour (through a handle). Pixels at the rim are as opaque as they are unlike it.
+colour (through a handle). Pixels at the rim are as opaque as they are unlike it, held against the object beside them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ _PLAIN = 0.98
 
 _ALIKE, _SAME, _UNLIKE = 12.0, 3.0, 40.0
 """Distances in 8-bit sRGB: of the background's colour, of exactly it, and as unlike as something solid."""
+
+_MIXED = 2
+"""Pixels from the rim that object and background may share."""
 
 _LEAST_HOLE = 2e-4
 """Share of the picture below which an enclosed part of the background's colour is the object's own."""
@@ -32,9 +35,10 @@ def plain_mask(image: np.ndarray) -> np.ndarray | None:
     behind = _reached(distance < _ALIKE) | _holes(cv2.blur(distance, (3, 3)) < _SAME)
     if behind.all():
         return None
-    near = cv2.dilate(behind.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    soft = np.clip(distance / _UNLIKE, 0, 1)
-    return np.where(behind, 0, np.where(near, np.maximum(soft, 0.25), 1)).astype(np.float32)
+    near = cv2.dilate(behind.astype(np.uint8), np.ones((2 * _MIXED + 1,) * 2, np.uint8)) > 0
+    solid = cv2.dilate(distance, np.ones((2 * _MIXED + 3,) * 2, np.uint8))
+    soft = np.clip(distance / np.maximum(solid, _UNLIKE), 0, 1)
+    return np.where(behind, 0, np.where(near, soft, 1)).astype(np.float32)
 
 
 def _reached(alike: np.ndarray) -> np.ndarray:
