@@ -107,6 +107,41 @@ def test_each_picture_counts_most_on_its_own_side():
     assert colours[1, 0] < 0.1
 
 
+class HalfSeen(nn.Module):
+    """A long body whose side away from its picture's camera, -x, is guessed a third too thin."""
+
+    def __init__(self, turn: float) -> None:
+        super().__init__()
+        self.turn = turn
+
+    def forward(self, features):
+        seen_from = torch.stack([features[:, 0], features[:, 1], features[:, 3]], dim=1)
+        own = joining.turned(seen_from, self.turn)  # the body's own frame
+        q = (own / torch.tensor([0.5, 0.22, 0.3])).norm(dim=1)
+        q = torch.where(seen_from[:, 0] < 0, 1.5 * q, q)
+        return torch.cat([(15 * (1 - q) + 3.2)[:, None], own], dim=1)
+
+
+def test_weighing_by_what_was_seen_beats_one_picture_and_the_average():
+    """Intersection over union with the true body of what three pictures, 120 degrees apart, make of it."""
+    azimuths = [0.0, 120.0, 240.0]
+    fields = [Field(place_planes(64, BOX), HalfSeen(a), BOX, 0.0) for a in azimuths]
+    where = (torch.rand(40_000, 3, generator=torch.Generator().manual_seed(4)) - 0.5) * 1.2
+    truth = (where / torch.tensor([0.5, 0.22, 0.3])).norm(dim=1) < 1
+
+    def overlap(raw):
+        solid = raw[:, 0] > 3.2
+        return float((solid & truth).sum() / (solid | truth).sum())
+
+    first = overlap(fields[0].raw(where))
+    # Averaging codes is averaging the outputs, unturned, as far as a decoder is linear.
+    average = overlap(torch.stack([f.raw(where) for f in fields]).mean(dim=0))
+    visible = overlap(joining.join(fields, azimuths).raw(where))
+    assert visible > 0.73  # 0.75; one picture 0.65, the average 0.42
+    assert visible > first + 0.08
+    assert visible > average + 0.25
+
+
 def test_the_average_is_plain():
     codes = torch.randn(3, 3, 4, 8, 8)
     assert torch.allclose(joining.averaged(codes), (codes[0] + codes[1] + codes[2]) / 3, atol=1e-6)
