@@ -109,6 +109,23 @@ def test_a_plain_background_needs_no_prompt(tmp_path, run):
     assert told(job)["methods"]["masks"] == "plain background"
 
 
+def test_a_photo_without_a_word_gives_what_stands_out_and_warns(tmp_path, run):
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:240, :320]
+    photo = np.where((y < 110)[..., None], (120, 160, 220), (90, 130, 50)).astype(float)
+    photo += random.normal(0, 12, (60, 80, 3)).repeat(4, axis=0).repeat(4, axis=1)
+    inside = (x - 170) ** 2 + (y - 125) ** 2 < 55**2
+    photo[inside] = np.where((y // 16 % 2 == 0)[..., None], (200, 30, 30), (230, 225, 220))[inside]
+    Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).save(tmp_path / "photo.png")
+    job = run(tmp_path / "photo.png", until="masks")
+    mask = np.asarray(Image.open(job / "02_masks" / "photo.png")) > 127
+    assert (mask & inside).sum() / (mask | inside).sum() > 0.9
+    result = told(job)
+    assert result["methods"]["masks"] == "standing out"
+    assert "object_guessed" in {w["code"] for w in result["warnings"]}
+    assert 0.1 < result["metrics"]["mask_confidence_mean"] <= 0.6
+
+
 def test_a_second_run_reuses_everything(tmp_path, run):
     ball().save(tmp_path / "ball.png")
     job = run(tmp_path / "ball.png")
@@ -135,6 +152,10 @@ def _saved(kind: str, path: Path) -> Path:
         exif = Image.Exif()
         exif[0x0112] = 6
         flat.save(path / kind, exif=exif, quality=95)
+    elif kind == "a_png.jpg":
+        picture.save(path / kind, format="PNG")
+    elif kind == "sixteen_alpha.png":
+        _save_sixteen_bits(picture, path / kind)
     elif kind == "alpha.webp":
         picture.save(path / kind, lossless=True)
     else:
@@ -142,9 +163,27 @@ def _saved(kind: str, path: Path) -> Path:
     return path / kind
 
 
+def _save_sixteen_bits(picture: Image.Image, path: Path) -> None:
+    import cv2
+
+    rgba = np.asarray(picture).astype(np.uint16) * 257
+    assert cv2.imwrite(str(path), np.ascontiguousarray(rgba[..., [2, 1, 0, 3]]))
+
+
 @pytest.mark.parametrize(
     "kind",
-    ["cmyk.jpg", "palette.png", "16bit.png", "animated.gif", "turned.jpg", "alpha.webp", "plain.tiff", "plain.bmp"],
+    [
+        "a_png.jpg",
+        "sixteen_alpha.png",
+        "cmyk.jpg",
+        "palette.png",
+        "16bit.png",
+        "animated.gif",
+        "turned.jpg",
+        "alpha.webp",
+        "plain.tiff",
+        "plain.bmp",
+    ],
 )
 def test_pictures_of_every_kind(tmp_path, run, kind):
     job = run(_saved(kind, tmp_path))
