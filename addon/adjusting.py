@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from mathutils import Matrix, Vector
 
+from . import viewport
 from .compat import custom
 from .follow import MARK
 
@@ -93,6 +94,12 @@ class TURNAROUND_OT_set_scale(bpy.types.Operator):  # noqa: N801 - Blender's nam
         root.scale *= factor
         root["unit"] = "metres"
         context.view_layer.update()
+        if not 0.5 < factor < 2.0:
+            # Else the view would now be inside the object, or far from it.
+            shown = [child for child in (root, *root.children) if child.type != "EMPTY" and child.visible_get()]
+            things = [child for child in shown if child.type != "CAMERA"]
+            if things:
+                viewport.show(context, things[0])
         self.report({"INFO"}, f"Scaled by {factor:.6g}.")
         return {"FINISHED"}
 
