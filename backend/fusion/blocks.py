@@ -91,11 +91,11 @@ class Blocks:
         found = values[np.maximum(block, 0), within[:, 0], within[:, 1], within[:, 2]] if len(values) else 0.0
         return np.where(block >= 0, found, 0.0)
 
-    def mesh(self, smoothing: float, far: float, level: float = 0.0) -> Mesh:
-        """The surface at ``level`` of the field blurred by ``smoothing`` voxels and cut off ``far`` from that level."""
+    def mesh(self, smoothing: float, far: float) -> Mesh:
+        """The surface at zero of the field blurred by ``smoothing`` voxels, cut off at ``far`` world units."""
         vertices, faces, keys, count = [], [], [], 0
         for first in self._bricks():
-            found = self._brick_surface(first, smoothing, far, level)
+            found = self._brick_surface(first, smoothing, far)
             if found is None:
                 continue
             points, triangles = found
@@ -118,15 +118,12 @@ class Blocks:
         bricks = np.unique(((self.places[None] + corners) // _BRICK).reshape(-1, 3), axis=0)
         return [b.astype(int) * _BRICK - 1 for b in bricks]
 
-    def _brick_surface(
-        self, first: np.ndarray, smoothing: float, far: float, level: float
-    ) -> tuple[np.ndarray, np.ndarray] | None:
+    def _brick_surface(self, first: np.ndarray, smoothing: float, far: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Vertices (V, 3) in voxels of the brick and faces (F, 3), or None."""
         from scipy import ndimage
         from skimage import measure
 
-        beyond = far + abs(level)
-        dense = np.clip(self.gathered(self.values, first - 1, _BRICK + 2, beyond) - np.float32(level), -far, far)
+        dense = np.clip(self.gathered(self.values, first - 1, _BRICK + 2, far), -far, far)
         if smoothing > 0:
             dense = ndimage.gaussian_filter(dense, smoothing, mode="nearest")
         end = BLOCK + BLOCK * _BRICK + 1

@@ -102,17 +102,20 @@ def refine(
     rounds: tuple[Search, ...],
     least_island: float,
     slack: float,
+    limit: np.ndarray,
     tell: Tell,
 ) -> Refined:
     """The surface around ``hull`` on which ``photos`` agree; ``blocks`` hold the hull's field and are changed.
 
     The field exceeds the hull's by ``slack``, world units, at most, and only where photos say so, so that the result
-    stays within the silhouettes as far as these can be relied upon; where photos say nothing the hull remains.
-    ``near`` are the photos each is compared with.
+    stays within the silhouettes as far as these can be relied upon, and never ``limit``, of the blocks' shape: the
+    ground. Where photos say nothing the hull remains. ``near`` are the photos each is compared with.
     """
     mesh, bound, islands = hull, blocks.values.copy(), 0
     if slack > _LEAST_SLACK * blocks.step:
-        mesh = blocks.mesh(_SMOOTHING, _REACH * blocks.step, -slack)
+        blocks.values = np.minimum(bound + slack, limit)
+        mesh = blocks.mesh(_SMOOTHING, _REACH * blocks.step)
+        blocks.values = bound.copy()
     last = Fused(bound, np.zeros_like(bound))
     for number, search in enumerate(rounds):
         part = (number / len(rounds), 1.0 / len(rounds))
@@ -123,7 +126,8 @@ def refine(
         found = depths_around(mesh, photos, near, search, _CONFIRMED, report)
         tell(part[0] + part[1] * 0.9, "Fusing the depths")
         last = fused(blocks, blocks.values, photos, found, _REACH * blocks.step, _TRUST)
-        blocks.values = np.minimum(last.field, bound + slack * last.heard / (last.heard + _TRUST))
+        loose = np.minimum(bound + slack * last.heard / (last.heard + _TRUST), limit)
+        blocks.values = np.minimum(last.field, loose)
         tell(part[0] + part[1] * 0.95, "Building the mesh")
         mesh, islands = without_islands(blocks.mesh(_SMOOTHING, _REACH * blocks.step), least_island)
         if not len(mesh.faces):

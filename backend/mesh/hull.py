@@ -109,6 +109,13 @@ def cut_below_ground(field: np.ndarray, grid: Grid) -> None:
     np.minimum(field, grid.heights().astype(np.float32), out=field)
 
 
+def cut_beyond(field: np.ndarray, grid: Grid, plane: np.ndarray) -> None:
+    """Close the field at ``plane`` (4,) in place: what lies beyond it, at n x > d, goes."""
+    axes = [n * (o + grid.step * np.arange(count)) for n, o, count in zip(plane, grid.origin, grid.shape, strict=False)]
+    along = axes[0][:, None, None] + axes[1][None, :, None] + axes[2]
+    np.minimum(field, (plane[3] - along).astype(np.float32), out=field)
+
+
 def touched_sides(field: np.ndarray) -> list[str]:
     """Sides of the grid at which the inside is cut off."""
     faces = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..mesh import carving, hull
+from ..mesh.capping import unseen_cap
 from ..mesh.carving import Silhouette
 from ..mesh.painting import colour_vertices
 from ..mesh.triangles import Mesh, area, volume
@@ -21,7 +22,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "hull"
-VERSION = 3
+VERSION = 4
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -54,7 +55,7 @@ class Options:
     margin: float = 0.03  # how deep, in object diagonals, a mask must contradict the others, 0.005 to 0.2
     least_seen: float = 0.3  # share of the masks' weight that must have a point in view, 0 to 1
     least_island: float = 0.05  # parts smaller than this share of the largest are removed, 0 to 1
-    close_base: bool = True  # cut at the ground when no camera looks from below
+    close_base: bool = True  # cut at the ground when no camera looks from below, else across a side nobody saw
 
 
 def run(context: Context) -> None:
@@ -73,18 +74,29 @@ def run(context: Context) -> None:
     inside, islands = hull.keep_object(field, options.least_island)
     if not inside.any():
         raise _empty(context)
-    context.progress(0.6, "Building the mesh")
-    mesh = hull.mesh_of(field, inside, grid)
-    seen = colour_vertices(
-        mesh, cameras, context.folder("cameras"), context.folder("masks_refined"),
-        lambda share: context.progress(0.65 + 0.33 * share, "Colouring the mesh"),
-    )  # fmt: skip
+    mesh, seen = _coloured(context, cameras, hull.mesh_of(field, inside, grid), 0.6)
+    # On the ground an object may be round below; hanging in the air, what nobody saw is cut as if it had stood there.
+    plane = unseen_cap(mesh, seen, 2 * grid.step) if options.close_base and not close_base else None
+    if plane is not None:
+        hull.cut_beyond(field, grid, plane)
+        inside, _ = hull.keep_object(field, options.least_island)
+        mesh, seen = _coloured(context, cameras, hull.mesh_of(field, inside, grid), 0.8)
     mesh.save(context.output / "mesh.ply", "visual hull; sRGB vertex colours; z up, relative unit")
     context.facts.method = "visual-hull"
     context.facts.details = _facts(mesh, grid, seen, islands, close_base)
+    context.facts.details["cut_flat"] = None if plane is None else plane.tolist()
     context.facts.details["weights"] = {s.camera.name: round(float(w), 3) for s, w in zip(used, weights, strict=True)}
     context.facts.details |= {"margin": options.margin, "doubt": options.doubt, "least_seen": options.least_seen}
     write_json(context.output / "hull.json", context.facts.details)
+
+
+def _coloured(context: Context, cameras: Cameras, mesh: Mesh, done: float) -> tuple[Mesh, np.ndarray]:
+    """``mesh`` with colours, and which of its vertices (N,) bool a photo sees."""
+    seen = colour_vertices(
+        mesh, cameras, context.folder("cameras"), context.folder("masks_refined"),
+        lambda share: context.progress(done + 0.18 * share, "Colouring the mesh"),
+    )  # fmt: skip
+    return mesh, seen
 
 
 def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:

@@ -18,6 +18,7 @@ from ..fusion.blocks import Blocks
 from ..fusion.photos import Photo, neighbours, read_photo
 from ..fusion.refine import NEIGHBOURS, ROUNDS, Refined, refine, scaled
 from ..mesh import carving
+from ..mesh.capping import inside_plane
 from ..mesh.cleaning import folded_share, is_closed
 from ..mesh.contradiction import Contradiction, contradiction
 from ..mesh.painting import colour_vertices
@@ -29,7 +30,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 7
+VERSION = 8
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -53,7 +54,7 @@ _LEAST_PHOTOS = 3
 _LEVELS = (4, 16)
 """How many times fewer triangles the further levels of detail have."""
 
-_LEAST_LEVEL = 500
+_LEAST_LEVEL = 400
 """Triangles below which a level of detail is of no use."""
 
 
@@ -86,10 +87,11 @@ def run(context: Context) -> None:
             context.facts.method, dense = _PHOTOS, refined.mesh
             facts = {"photos_heard": round(float((refined.heard > 0).mean()), 4), "islands_removed": refined.islands}
             facts["masks_contradict"] = doubt.most
-            colour_vertices(
+            seen = colour_vertices(
                 dense, cameras, context.folder("cameras"), context.folder("masks_refined"),
                 lambda share: context.progress(0.8 + 0.1 * share, "Colouring the mesh"),
             )  # fmt: skip
+            facts["vertices_unseen"] = int((~seen).sum())
     context.progress(0.9, "Reducing the mesh")
     mesh = _reduced(context, dense, context.options.triangles)
     dense.save(context.output / "dense.ply", "sRGB vertex colours; z up, relative unit")
@@ -112,10 +114,11 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
         reason = f"only {sum(len(n) >= 2 for n in near)} photos have two others that look at the same side"
         context.fallback(_HULL, _PHOTOS, reason, "Take photos in smaller steps around the object.")
         return None
-    blocks, doubt = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
+    blocks, limit, doubt = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
     rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
+    slack = min(doubt.most, _MOST_SLACK * diagonal)
     refined = refine(
-        hull, blocks, photos, near, rounds, context.options.least_island, min(doubt.most, _MOST_SLACK * diagonal),
+        hull, blocks, photos, near, rounds, context.options.least_island, slack, limit,
         lambda share, what: context.progress(0.15 + 0.65 * share, what),
     )  # fmt: skip
     left = volume(refined.mesh.vertices, refined.mesh.faces) / max(volume(hull.vertices, hull.faces), 1e-30)
@@ -146,8 +149,10 @@ def _photos(context: Context, cameras: Cameras, pixel: float) -> list[Photo]:
 
 def _hull_blocks(
     context: Context, hull: Mesh, cameras: Cameras, step: float, depth: float
-) -> tuple[Blocks, Contradiction]:
-    """The hull's field on blocks near its surface, carved as the hull was, and how far it is to be relied upon."""
+) -> tuple[Blocks, np.ndarray, Contradiction]:
+    """The hull's field on blocks near its surface, carved as the hull was; what limits it besides the silhouettes, of
+    the same shape; and how far these are to be relied upon.
+    """
     carved = json.loads((context.folder("hull") / "hull.json").read_text(encoding="utf-8"))
     used, _ = carving.read_silhouettes(
         cameras, context.folder("masks_refined"), context.options.resolution,
@@ -158,9 +163,14 @@ def _hull_blocks(
     box = np.stack([hull.vertices.min(axis=0) - step, hull.vertices.max(axis=0) + step])
     context.progress(0.14, "Carving")
     blocks = Blocks.around_hull(box, step, views, depth)
+    limit = np.full_like(blocks.values, np.inf)
     if carved["base_closed_at_ground"]:
-        np.minimum(blocks.values, blocks.heights(), out=blocks.values)
-    return blocks, contradiction(hull, used, weights)
+        np.minimum(limit, blocks.heights(), out=limit)
+    if carved["cut_flat"] is not None:
+        beyond = inside_plane(blocks.points(), np.array(carved["cut_flat"]))
+        np.minimum(limit, beyond.reshape(limit.shape), out=limit)
+    np.minimum(blocks.values, limit, out=blocks.values)
+    return blocks, limit, contradiction(hull, used, weights)
 
 
 def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:

@@ -2,6 +2,8 @@
 """The surface stage on an object with a hollow that no silhouette shows, and on captures that do not allow it."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from turnaround.backend.images import read_grey, read_rgb, write_image
 from turnaround.backend.mesh.cleaning import is_closed
 from turnaround.backend.mesh.triangles import Mesh, volume
 from turnaround.backend.metrics.surfaces import closest_distance
+from turnaround.backend.ply import table, write_ply
 from turnaround.backend.records import Cameras
 
 pytest.importorskip("trimesh")
@@ -79,6 +82,8 @@ def test_the_surface_is_closed_coloured_and_in_levels(finished):
     assert facts["folded_edges"] < 1e-3
     assert facts["self_intersections"] == 0
     assert 0.5 < facts["photos_heard"] < 1  # the underside is not seen
+    dense = len(Mesh.load(folder / "dense.ply").vertices)
+    assert 0.02 * dense < facts["vertices_unseen"] < 0.3 * dense
 
 
 def test_it_stays_within_the_hull(finished):
@@ -130,6 +135,8 @@ def test_photos_put_back_what_frayed_masks_took_away(finished, synthetic, tmp_pa
     assert context.facts.details["masks_contradict"] > 4 * finished[1].facts.details["masks_contradict"]
     assert error(spoilt, "04_hull") > 1.5 * error(scene, "04_hull")
     assert error(spoilt, "06_surface") < 0.7 * error(spoilt, "04_hull")
+    lowest = Mesh.load(tmp_path / "06_surface" / "mesh.ply").vertices[:, 2].min()
+    assert lowest > -0.005  # whatever photos say of the table, the ground stays the ground
 
 
 def test_masks_empty_in_half_the_frames(synthetic, tmp_path):
@@ -171,14 +178,23 @@ def test_an_earlier_result_outlives_a_cancelled_run(finished, synthetic):
     assert (Path(scene.spec.job) / "06_surface" / "mesh.ply").read_bytes() == kept
 
 
-def test_the_hull_can_be_asked_for(finished, synthetic, tmp_path):
+def test_splats_that_are_worth_nothing_do_not_touch_the_surface(finished, synthetic, tmp_path):
     scene, _ = finished
-    import shutil
-
     for name in ("04_cameras", "04_masks", "04_hull"):
         shutil.copytree(Path(scene.spec.job) / name, tmp_path / name)
-    from dataclasses import replace
+    (tmp_path / "05_splats").mkdir()
+    nowhere = np.full((9, 3), np.nan, np.float32)
+    write_ply(tmp_path / "05_splats" / "splats.ply", table(dict(zip("xyz", nowhere.T, strict=True))))
+    context = synthetic.run_stages(replace(scene.spec, job=str(tmp_path)), ("surface",), **SMALL)["surface"]
+    assert not context.facts.warnings
+    expected = (Path(scene.spec.job) / "06_surface" / "mesh.ply").read_bytes()
+    assert (tmp_path / "06_surface" / "mesh.ply").read_bytes() == expected
 
+
+def test_the_hull_can_be_asked_for(finished, synthetic, tmp_path):
+    scene, _ = finished
+    for name in ("04_cameras", "04_masks", "04_hull"):
+        shutil.copytree(Path(scene.spec.job) / name, tmp_path / name)
     spec = replace(scene.spec, job=str(tmp_path))
     context = synthetic.run_stages(spec, ("surface",), **SMALL, **{"surface.method": "hull"})["surface"]
     assert context.facts.method == "visual hull"
