@@ -32,7 +32,7 @@ from ..streaming import ordered_map, worker_count
 from ..workspace import write_json
 
 NAME = "masks"
-VERSION = 4
+VERSION = 5
 INPUTS = ("frames", "cameras")
 OUTPUTS = ("masks.json", "prompts.json")
 SPEC = ("prompts", "masks")

@@ -68,6 +68,42 @@ def test_a_box_without_anything_after_it_is_cut_by_colours_alone():
     assert intersection_over_union(found.mask > 0.5, masks[0]) > 0.97
 
 
+def test_a_mask_along_a_side_of_a_guessed_window_leaks_there_but_not_at_the_picture_s_own_border():
+    window, mask = np.zeros((100, 200), bool), np.zeros((100, 200), np.float32)
+    window[20:80, 40:140] = True
+    mask[40:60, 40:100] = 1
+    side = start._leaking_side(mask, window)
+    assert np.flatnonzero(side.any(0)).tolist() == list(range(40, 50))
+    mask[:, :44] = 0
+    assert start._leaking_side(mask, window) is None
+    mask[30:70, 100:140] = 1
+    assert np.flatnonzero(start._leaking_side(mask, window).any(0)).tolist() == list(range(130, 140))
+    window[:, 140:] = window[:, 139:140]
+    mask[30:70, 140:] = 1
+    assert start._leaking_side(mask, window) is None
+
+
+def test_a_window_is_cut_back_only_where_that_is_of_use():
+    frames, masks = clip(4)
+    marks = draw_marks([{"type": "point", "xy": [160, 120]}], SHAPE, (1.0, 1.0))
+    beside = start._far_from(marks.inside)
+    lab = cv2.cvtColor(frames[0], cv2.COLOR_RGB2LAB).astype(np.float32)
+    scene = start._Scene(
+        lab=lab,
+        indices=colour.colour_indices(frames[0]),
+        weight=start.contrast_weights(frames[0], 4.0),
+        marks=marks,
+        motion=start._look_ahead(frames, beside),
+    )
+    x0, y0, x1, y1 = bounds(masks[0])
+    window = np.zeros(SHAPE, bool)
+    window[y0 - 9 : y1 + 9, x0 + 30 : x1 + 9] = True  # the object runs along its left side, and is not leaking
+    kept, plain = start._tightened(scene, window), start._grow(scene, window)
+    assert start._merit(kept) >= start._merit(plain)
+    inside = masks[0] & window
+    assert intersection_over_union(kept.mask > 0.5, inside) > 0.9
+
+
 def test_followed_from_the_true_mask_it_does_not_drift():
     frames, masks = clip(9)
     cuts = list(track(iter(frames), masks[0].astype(np.float32)))
