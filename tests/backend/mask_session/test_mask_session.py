@@ -300,3 +300,15 @@ def test_over_the_pipe_with_a_process_that_may_die(capture, tmp_path, repository
             service.stdin.close()
             service.wait(timeout=20)
     assert service.returncode == 0
+
+
+@pytest.mark.data
+def test_a_box_on_the_first_picture_of_a_real_video(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("TURNAROUND_MODELS", str(tmp_path / "models"))
+    opened = MaskSession(data / "video_apple" / "apple.mp4", tmp_path / "session", "auto", "auto", "cpu", 1296)
+    answer = opened.prompt("apple.mp4#0.000", [{"type": "box", "xyxy": [318, 129, 642, 453]}])
+    mask, truth = read_grey(Path(answer["mask"])), read_grey(next((data / "video_apple").glob("*.png")))
+    assert mask.shape == truth.shape == (720, 1296)
+    assert overlap(answer["mask"], (truth > 127).astype(np.uint8)) >= 0.97
+    assert answer["confidence"] > 0.8
+    opened.close()
