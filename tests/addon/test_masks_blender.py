@@ -19,15 +19,18 @@ names = ["a.jpg", "b.jpg", "c.jpg"]
 for line in sys.stdin:
     r = json.loads(line); m, p = r["method"], r["params"]; out = {}
     if m == "hello": out = {"version": 1, "product": "x", "capabilities": {}}
-    elif m == "masks_open": out = {"session": "7", "engine": "photos", "note": "", "frames": names, "masks": "/final"}
+    elif m == "masks_open":
+        film = p["capture"].endswith(".mp4")
+        if film: names = ["clip.mp4#0.000", "clip.mp4#0.500", "clip.mp4#1.000"]
+        out = {"session": "7", "engine": "photos", "note": "", "frames": names, "masks": "" if film else "/final"}
     elif m == "masks_prompt":
         found = {"frame": p["frame"], "mask": "/m%d.png" % len(p["prompts"]), "confidence": 0.9}
         out = {**found, "contour": [[[0, 0], [9, 0], [9, 9]]]}
     elif m == "masks_propagate": out = {"started": True}
     elif m == "masks_state":
         polls += 1
-        sure = {"a.jpg": 0.9, "b.jpg": 0.9, "c.jpg": 0.3}
-        rows = {n: {"mask": "/m1.png", "confidence": sure[n], "prompted": n == "a.jpg"} for n in names}
+        sure = dict(zip(names, (0.9, 0.9, 0.3)))
+        rows = {n: {"mask": "/m1.png", "confidence": sure[n], "prompted": n == names[0]} for n in names}
         out = {"state": "done" if polls > 2 else "running", "fraction": 0.5, "message": "", "hint": "", "frames": rows}
     print(json.dumps({"jsonrpc": "2.0", "id": r["id"], "result": out}), flush=True)
     if m == "shutdown": break
@@ -104,6 +107,21 @@ def test_propagate_finds_the_doubtful_photo_and_the_job_gets_the_masks(scene, ca
         bpy.ops.turnaround.next_doubtful()
     addon("runtime").shut_down()
     assert board.shown == {}
+
+
+def test_masks_of_a_video_are_shown_and_its_job_takes_the_marks(scene, capture, addon):
+    import bpy
+
+    (capture / "clip.mp4").write_bytes(b"x")
+    scene.turnaround.capture = str(capture / "clip.mp4")
+    bpy.ops.turnaround.add_point(frame="clip.mp4#0.000", x=5, y=6)
+    assert bpy.ops.turnaround.propagate_masks() == {"FINISHED"}
+    board = addon("mask_operators").board
+    assert list(board.shown) == ["clip.mp4#0.000", "clip.mp4#0.500", "clip.mp4#1.000"]
+    assert bpy.ops.turnaround.next_doubtful() == {"FINISHED"}
+    assert scene.turnaround.shown_frame == "clip.mp4#1.000"
+    assert (scene.turnaround.masks, scene.turnaround.job_spec().masks) == ("", None)
+    assert set(scene.turnaround.job_spec().prompts) == {"clip.mp4#0.000"}
 
 
 def test_marks_of_a_crash_are_offered_until_there_are_others(scene, capture, addon):
