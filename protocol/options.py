@@ -64,7 +64,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("surface.triangles", (25_000, 50_000, 100_000), "triangles", "fewer than this; 0: all", (0, 5_000_000)),
     _option("surface.resolution", (112, 176, 256), "voxels", "voxels along the object's longest side", (32, 512)),
     _option("surface.rounds", (1, 2, 2), "", "searches, each finer than the one before", (1, 2)),
-    _option("surface.depth", 0.08, "diagonals", "how much deeper than the hull a hollow may lie", (0.01, 0.3)),
+    _option("surface.depth", 0.18, "diagonals", "how much deeper than the hull a hollow may lie", (0.01, 0.3)),
     _option("surface.least_island", 0.01, "", "parts below this share of the largest are removed", (0, 1)),
     _option("surface.levels", True, "", "write coarser levels of detail as well"),
     _option("texture.size", (1024, 2048, 4096), "px", "side of the texture", (64, 8192)),

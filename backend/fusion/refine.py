@@ -60,7 +60,7 @@ def fused(
 ROUNDS = (
     # From the hull inwards as far as hollows go, then finer around what was found. Each halves the step: finer ones
     # still, tried on the monkey and the duck, changed the distance to the truth by less than a hundredth of a per cent.
-    Search(nearest=-0.006, deepest=0.08, step=0.002, radius=4),
+    Search(nearest=-0.006, deepest=0.18, step=0.002, radius=4),
     Search(nearest=-0.012, deepest=0.012, step=0.001, radius=3),
 )
 """Searches in turn, in diagonals of the object's box."""

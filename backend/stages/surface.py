@@ -30,7 +30,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 8
+VERSION = 9
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -66,7 +66,7 @@ class Options:
     triangles: int = 50_000  # the delivered mesh has fewer than these, 0: keep all
     resolution: int = 176  # voxels along the object's longest side, 32 to 512
     rounds: int = 2  # searches, each finer than the one before, 1 or 2
-    depth: float = 0.08  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
+    depth: float = 0.18  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
     least_island: float = 0.01  # parts of less than this share of the largest's volume are removed, 0 to 1
     levels: bool = True  # write levels of detail
 
