@@ -16,7 +16,7 @@ from ._jit import serial
 
 
 @serial
-def _neighbours(at: float, side: int) -> tuple[int, int, float, float]:
+def _neighbours(at: np.float32, side: int) -> tuple[int, int, np.float32, np.float32]:
     """The two texels next to ``at`` in [-1, 1], and their weights: 0 where they lie beyond the plane."""
     texel = (at + np.float32(1.0)) * np.float32(0.5 * side) - np.float32(0.5)
     low = math.floor(texel)

@@ -44,7 +44,8 @@ class Occupied:
         side = len(cells) // _BLOCK
         if side * _BLOCK != len(cells):
             return cells, cells
-        return cells, cells.reshape(side, _BLOCK, side, _BLOCK, side, _BLOCK).any(axis=(1, 3, 5))
+        blocks = np.asarray(cells.reshape(side, _BLOCK, side, _BLOCK, side, _BLOCK).any(axis=(1, 3, 5)))
+        return cells, blocks
 
 
 def occupied(field: Field, side: int = 0) -> Occupied:

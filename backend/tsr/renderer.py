@@ -64,9 +64,9 @@ def _marched(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Colour (R, 3) and the light left (R,) by compiled loops."""
     everywhere = Occupied(torch.ones((1, 1, 1), dtype=torch.bool), field.radius)
-    arrays = [np.ascontiguousarray(a.numpy(), np.float32) for a in (origins, directions, near, far)]
+    o, d, n, f = (np.ascontiguousarray(a.numpy(), np.float32) for a in (origins, directions, near, far))
     rays = alive.numpy().astype(np.int32)
-    colour, light = march(field, *arrays, rays, samples, where or everywhere, _OPAQUE)
+    colour, light = march(field, o, d, n, f, rays, samples, where or everywhere, _OPAQUE)
     return torch.from_numpy(colour), torch.from_numpy(light)
 
 
