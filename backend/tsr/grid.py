@@ -11,6 +11,7 @@ cell is named by its lowest corner. A part of the surface smaller than a coarse 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,23 +38,20 @@ class Lattice:
     """``values`` (n + 1)^3 float32, right where ``known``; ``cells`` (M, 3) int64: those that the level crosses.
 
     ``corners`` (K,) int64 are the known ones' places in ``values.ravel()``. The arrays are begun as zeros and touched
-    at few places, so that most of their memory is never really taken.
+    near the level alone, so that most of their memory is never really taken. ``asked``: points, with those asked for
+    the coarser lattices before.
     """
 
     values: np.ndarray
     known: np.ndarray
     cells: np.ndarray
     corners: np.ndarray
+    asked: int
 
     @property
     def side(self) -> int:
         """Cells a side."""
         return len(self.values) - 1
-
-    @property
-    def asked(self) -> int:
-        """Points asked for it and for the coarser ones before it."""
-        return len(self.corners)
 
 
 def near_level(ask: Ask, radius: float, side: int, level: float) -> Lattice:
@@ -90,17 +88,16 @@ def everywhere(ask: Ask, radius: float, side: int, level: float) -> Lattice:
     values = ask(places(corners, radius, side)).reshape([side + 1] * 3)
     every_cell = corners[(corners < side).all(axis=1)]
     crossed = _crosses(_signs(values, every_cell, level), _ALL)
-    return Lattice(values, np.ones(values.shape, bool), every_cell[crossed], np.arange(values.size))
+    return Lattice(values, np.ones(values.shape, bool), every_cell[crossed], np.arange(values.size), values.size)
 
 
 def refined(ask: Ask, radius: float, coarse: Lattice, level: float) -> Lattice:
     """The lattice of half the step, asked near the level alone."""
     side = 2 * coarse.side
-    values, known = np.zeros([side + 1] * 3, np.float32), np.zeros([side + 1] * 3, bool)
-    seen = np.zeros([side] * 3, bool)
-    inherited = np.stack(np.unravel_index(coarse.corners, coarse.values.shape))
-    corners = [np.ravel_multi_index(tuple(2 * inherited), values.shape)]
-    values.ravel()[corners[0]], known.ravel()[corners[0]] = coarse.values.ravel()[coarse.corners], True
+    values, known, seen = _untouched(side + 1, np.float32), _untouched(side + 1, np.bool_), _untouched(side, np.bool_)
+    near = np.unique(_corners_of(coarse.cells, coarse.values))
+    corners = [np.ravel_multi_index(tuple(2 * np.stack(np.unravel_index(near, coarse.values.shape))), values.shape)]
+    values.ravel()[corners[0]], known.ravel()[corners[0]] = coarse.values.ravel()[near], True
     crossed = []
     cells = _foretold(coarse, level)
     seen[tuple(cells.T)] = True
@@ -113,7 +110,18 @@ def refined(ask: Ask, radius: float, coarse: Lattice, level: float) -> Lattice:
         found = _crosses(signs, _ALL)
         crossed.append(cells[found])
         cells = _beyond_faces(cells[found], signs[found], seen)
-    return Lattice(values, known, np.concatenate([*crossed, np.zeros((0, 3), np.int64)]), np.concatenate(corners))
+    everything = np.concatenate([*crossed, np.zeros((0, 3), np.int64)])
+    asked = coarse.asked + sum(map(len, corners[1:]))
+    return Lattice(values, known, everything, np.concatenate(corners), asked)
+
+
+def _untouched(side: int, kind: type[np.generic]) -> np.ndarray:
+    """Zeros (side, side, side) whose memory is taken in small pages where it is touched.
+
+    numpy asks for pages of 2 MB, of which one value zeroes all: that took half of the time of a mesh of 512 cells.
+    """
+    memory = mmap.mmap(-1, side**3 * np.dtype(kind).itemsize)
+    return np.frombuffer(memory, kind).reshape(side, side, side)
 
 
 def places(corners: np.ndarray, radius: float, side: int) -> np.ndarray:
@@ -156,10 +164,15 @@ def _crosses(signs: np.ndarray, corners: int) -> np.ndarray:
     return (those != 0) & (those != corners)
 
 
+def _corners_of(cells: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """Places (8 N,) in ``lattice.ravel()`` of the corners of the (N, 3) ``cells``."""
+    lowest = np.ravel_multi_index(tuple(cells.T), lattice.shape)
+    return np.concatenate([lowest + np.ravel_multi_index(tuple(c), lattice.shape) for c in _CORNERS])
+
+
 def _unknown_corners(cells: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The cells' corners (K,) that are not known, each once; ``values`` are used up there."""
-    lowest = np.ravel_multi_index(tuple(cells.T), known.shape)
-    every = np.concatenate([lowest + np.ravel_multi_index(tuple(c), known.shape) for c in _CORNERS])
+    every = _corners_of(cells, known)
     every = every[~known.ravel()[every]]
     # Each writes its number to its place; of those that share one the last one's stays. Sorting takes far longer.
     numbers, marks = np.arange(len(every), dtype=np.int32), values.view(np.int32).ravel()
