@@ -47,8 +47,8 @@ def enlarged(mask, picture):
     [
         ("vos_blackswan", 50, True, 0.92, 0.91),
         ("vos_car_shadow", 40, True, 0.87, 0.86),
-        ("vos_blackswan", 50, False, 0.75, 0.0),
-        ("vos_car_shadow", 40, False, 0.82, 0.0),
+        ("vos_blackswan", 50, False, 0.86, 0.85),
+        ("vos_car_shadow", 40, False, 0.86, 0.84),
     ],
 )
 def test_clips_are_tracked_from_their_first_frame(data, clip, count, box, least_j, least_f):
