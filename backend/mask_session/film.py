@@ -72,14 +72,16 @@ class FilmFrames:
         waiting = list(missing)
         try:
             with open_film(self._film) as film:
-                for seen in film.pictures:
-                    last = seen
+                last = None
+                for last in film.pictures:
                     # Half a millisecond: names are rounded to one.
-                    while waiting and self._times[waiting[0]] <= seen.seconds + 5e-4:
-                        self._write(waiting.pop(0), pixels.rgb(seen.frame, film.header))
+                    while waiting and self._times[waiting[0]] <= last.seconds + 5e-4:
+                        self._write(waiting.pop(0), pixels.rgb(last.frame, film.header))
                         progress(1 - len(waiting) / len(missing))
                     if not waiting:
                         return
+                if last is None:
+                    raise VideoError("no_picture", "no picture in it can be decoded")
                 for index in waiting:  # the video ends before its header says so
                     self._write(index, pixels.rgb(last.frame, film.header))
         except (VideoError, OSError) as error:
