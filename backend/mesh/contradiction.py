@@ -42,7 +42,7 @@ def contradiction(hull: Mesh, used: list[Silhouette], weights: np.ndarray) -> Co
         return Contradiction()
     order = np.argsort(joined, kind="stable")
     reached = np.cumsum(share[order]) / share.sum()
-    usual, most = (joined[order][min(np.searchsorted(reached, q), len(order) - 1)] for q in (0.5, _SURELY))
+    usual, most = (joined[order][min(int(np.searchsorted(reached, q)), len(order) - 1)] for q in (0.5, _SURELY))
     return Contradiction(max(float(usual), 0.0), max(float(most), 0.0))
 
 
