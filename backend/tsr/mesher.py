@@ -14,6 +14,9 @@ from .grid import Lattice, near_level
 LEVEL = 25.0
 """Density of the surface, as the network was published with."""
 
+_ON_FACE = 1.0 - 1e-6
+"""Beyond this share of its half side a point lies on a face of the box: nothing is there, so that bodies are closed."""
+
 
 @dataclass(frozen=True)
 class ColouredMesh:
@@ -27,17 +30,33 @@ class ColouredMesh:
 
 
 def mesh(field: Field, side: int, level: float = LEVEL) -> ColouredMesh:
-    """The surface on a lattice of ``side`` cells. Raises ``ValueError`` where the density crosses the level nowhere."""
+    """The surface on a lattice of ``side`` cells, closed where it reaches the box.
+
+    Raises ``ValueError`` where the density crosses the level nowhere.
+    """
     device = field.planes.device
+    face, outside = np.float32(field.radius * _ON_FACE), np.float32(np.log(level) - 1.0)
 
     def ask(points: np.ndarray) -> np.ndarray:
         # The logarithm is closer to linear across a cell than the density is, so vertices lie better.
-        return (field.raw(torch.from_numpy(points).to(device))[:, 0] + field.density_bias).cpu().numpy()
+        logs = (field.raw(torch.from_numpy(points).to(device))[:, 0] + field.density_bias).cpu().numpy()
+        return np.where(np.abs(points).max(axis=1, initial=0) > face, np.minimum(logs, outside), logs)
 
     lattice = near_level(ask, field.radius, side, float(np.log(level)))
+    if lattice.cells.size and _all_of_the_box(lattice):
+        raise ValueError(
+            f"expected a field with a surface, got one that is denser than {level:.3g} wherever it is asked"
+        )
     vertices, faces = surface(lattice, field.radius, float(np.log(level)))
     colours = field.colour(torch.from_numpy(vertices).to(device)).cpu().numpy()
     return ColouredMesh(vertices, faces, colours)
+
+
+def _all_of_the_box(lattice: Lattice) -> bool:
+    """Whether the level is crossed at the box's faces alone, and at all of them."""
+    last = lattice.side - 1
+    at_face = ((lattice.cells == 0) | (lattice.cells == last)).any(axis=1)
+    return bool(at_face.all()) and len(lattice.cells) >= 6 * last**2
 
 
 def surface(lattice: Lattice, radius: float, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -199,6 +199,37 @@ def test_a_ball_is_meshed_as_a_ball():
     assert np.abs(made.colours - 1 / (1 + np.exp(-8 * made.vertices))).max() < 1e-4
 
 
+def test_what_reaches_the_box_is_closed_there():
+    import trimesh
+
+    field = ball_field(0.28)
+    shifted = Field(field.planes, Shifted(field.decoder, 0.75), field.radius, field.density_bias)
+    made = mesher.mesh(shifted, 64, level=1.0)
+    body = trimesh.Trimesh(made.vertices, made.faces, process=False)
+    assert body.is_watertight
+    assert made.vertices[:, 0].max() <= 0.87
+    whole = 4 / 3 * np.pi * 0.28**3
+    assert 0.5 * whole < body.volume < 0.9 * whole
+
+
+class Shifted(torch.nn.Module):
+    """A decoder of places that takes its object further out along x; the planes' own edges are of no matter."""
+
+    def __init__(self, decoder, by):
+        super().__init__()
+        self.decoder, self.by = decoder, by
+
+    def forward(self, features):
+        moved = features.clone()
+        moved[:, [0, 2]] -= self.by
+        return self.decoder(moved)
+
+
+def test_a_field_that_is_full_everywhere_has_no_surface():
+    with pytest.raises(ValueError, match="wherever"):
+        mesher.mesh(Field(torch.zeros(3, 2, 4, 4), Fog(), 0.87, 10.0), 64)
+
+
 def test_a_field_without_a_surface_says_so():
     network = tiny_network()
     field = Field(torch.zeros(3, 12, 16, 16), network.decoder, TINY.radius, TINY.density_bias)
