@@ -18,7 +18,10 @@ from turnaround.backend.ply import table, write_ply
 from turnaround.backend.records import Cameras
 
 pytest.importorskip("trimesh")
-SMALL = {"hull.resolution": 56, "surface.resolution": 72, "surface.rounds": 1, "surface.triangles": 8000}
+SMALL = {
+    "hull.resolution": 56, "surface.resolution": 72, "surface.rounds": 1, "surface.triangles": 8000,
+    "surface.depth": 0.08,
+}  # fmt: skip
 
 
 def dented(synthetic, patterned=True):
