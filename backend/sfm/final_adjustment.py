@@ -11,7 +11,7 @@ Then the principal point is freed, and after it a second radial term; each is ke
 log-likelihood (a likelihood ratio test). A decentred lens gains a hundred and more (Herz-Jesu 120, fox 415, temple ring
 680), a centred one 1 to 3 (duck, monkey, kermit), and there the principal point would only trade places with the
 rotations. The second radial term gains 3034 on fox and takes its error from 0.13 to 0.06 per cent; 24 or less
-elsewhere.
+elsewhere. Last, pixels that are not square: pictures that were stretched have two focal lengths.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ _ROUGH = 0.5
 """A model whose median error the adjustment more than halves had not been adjusted before: its loss was too wide."""
 _LEAST_GAIN = 50.0
 _MOST_OFFSET = 0.06
+_LEAST_STRETCH = 0.003
 _FEWEST = 5
 """When a freed lens is believed: gain in log-likelihood a camera; offset of the principal point from the middle, in
-longer sides; photos by every camera."""
+longer sides; by how much two focal lengths differ, as a share; photos by every camera."""
+_FIRST_STEPS = 5
+"""Steps after which it shows whether two focal lengths are worth more."""
 
 
 def finished(model: Any, threads: int, alive: Callable[[], None]) -> Any:
@@ -49,16 +52,34 @@ def finished(model: Any, threads: int, alive: Callable[[], None]) -> Any:
     if not taken_by or min(taken_by.values()) < _FEWEST:
         return model
     best, free = model, False
+    least = _LEAST_GAIN * len(taken_by)
     for second in (False, True):
         tried = copy.deepcopy(best)
         if second and not _with_second_term(tried):
             break
         _adjust(tried, scale, free or not second, threads, alive)
-        gain = log_likelihood(errors(tried), scale) - log_likelihood(errors(best), scale)
         centred = max(_offset(tried.camera(i)) for i in taken_by) < _MOST_OFFSET
-        if gain > _LEAST_GAIN * len(taken_by) and centred:
+        if _gain(best, tried, scale) > least and centred:
             best, free = tried, free or not second
-    return best
+    return _with_aspect(best, scale, free, least, threads, alive)
+
+
+def _with_aspect(model: Any, scale: float, free: bool, least: float, threads: int, alive: Callable[[], None]) -> Any:
+    """``model``, or a copy with two focal lengths where these differ and gain more than ``least``."""
+    tried = copy.deepcopy(model)
+    if not _with_two_focal_lengths(tried):
+        return model
+    _adjust(tried, scale, free, threads, alive, _FIRST_STEPS, bent=False)
+    stretch = max(abs(camera.focal_length_x / camera.focal_length_y - 1) for camera in tried.cameras.values())
+    if stretch < _LEAST_STRETCH or _gain(model, tried, scale) <= least:
+        return model
+    _adjust(tried, scale, free, threads, alive)
+    return tried
+
+
+def _gain(before: Any, after: Any, scale: float) -> float:
+    """By how much the log-likelihood grew from one model to the other."""
+    return log_likelihood(errors(after), scale) - log_likelihood(errors(before), scale)
 
 
 def _width(model: Any) -> float:
@@ -85,12 +106,22 @@ def log_likelihood(distances: np.ndarray, scale: float) -> float:
     return -float(np.sum(np.log1p((distances / scale) ** 2)))
 
 
-def _adjust(model: Any, scale: float, free: bool, threads: int, alive: Callable[[], None]) -> None:
-    """Bundle adjustment in place; ``free``: of the principal point too."""
+def _adjust(
+    model: Any,
+    scale: float,
+    free: bool,
+    threads: int,
+    alive: Callable[[], None],
+    steps: int = 100,
+    bent: bool = True,
+) -> None:
+    """Bundle adjustment in place; ``free``: of the principal point too, ``bent``: of the distortion."""
     import pycolmap
 
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_principal_point = free
+    options.refine_extra_params = bent
+    options.ceres.solver_options.max_num_iterations = steps
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.loss_function_scale = scale
@@ -110,6 +141,20 @@ def _with_second_term(model: Any) -> bool:
         values = [*camera.params, 0.0]
         camera.model = pycolmap.CameraModelId.RADIAL
         camera.params = values
+    return True
+
+
+def _with_two_focal_lengths(model: Any) -> bool:
+    """Give all cameras of ``model`` one focal length across and one down; False where their model is another."""
+    import pycolmap
+
+    radial = (pycolmap.CameraModelId.SIMPLE_RADIAL, pycolmap.CameraModelId.RADIAL)
+    if any(camera.model not in radial for camera in model.cameras.values()):
+        return False
+    for camera in model.cameras.values():
+        focal, x, y, *terms = camera.params
+        camera.model = pycolmap.CameraModelId.OPENCV
+        camera.params = [focal, focal, x, y, *[*terms, 0.0][:2], 0.0, 0.0]
     return True
 
 

@@ -25,6 +25,7 @@ _BACKGROUND_SHARE = 0.6
 behind the object lies in the masks of all views from the other side."""
 _WIDEST_GAP_DEGREES = 120.0
 _FOOT_MARGIN = 0.05
+_MANY_POINTS = 400
 _POINT_MARGIN = 0.1
 """Margin around the points' box, in its diagonals."""
 _PLANE_SHARE = 0.08
@@ -90,11 +91,22 @@ def _bounded_by_points(
     diagonal = float(np.linalg.norm(box[1] - box[0]))
     if gap <= _WIDEST_GAP_DEGREES:
         if np.all(offsets[:, 2] > 0):
-            hull[0, 2] = max(hull[0, 2], min(box[0, 2] - _FOOT_MARGIN * diagonal, hull[:, 2].mean()))
+            foot = _foot(mine @ axes[2], _FOOT_MARGIN * diagonal)
+            hull[0, 2] = max(hull[0, 2], min(foot, hull[:, 2].mean()))
         return hull, "masks"
     margin = _POINT_MARGIN * diagonal
     cut = np.stack([np.maximum(hull[0], box[0] - margin), np.minimum(hull[1], box[1] + margin)])
     return (cut, "masks and points") if np.all(cut[1] > cut[0]) else (box, "points")
+
+
+def _foot(heights: np.ndarray, margin: float) -> float:
+    """Where an object ends below that is seen from above alone, from the ``heights`` (N,) of its points.
+
+    Many points lie close enough to say so themselves, but for the outermost, which may be strays: the step from their
+    first percentile to half of it goes on once more. Fewer are given a ``margin`` below the first.
+    """
+    lower, low = np.percentile(heights, [0.5, 1.0])
+    return float(lower - min(low - lower, margin) if len(heights) >= _MANY_POINTS else low - margin)
 
 
 def _looked_at(scene: Scene, axes: np.ndarray, plane: tuple[np.ndarray, float] | None) -> tuple[np.ndarray, str]:

@@ -58,7 +58,8 @@ def measured_segment(
     for end in (0, 1):
         rays = [ray_through(camera, xy[end]) for camera, xy in seen]
         if _widest([direction for _, direction in rays]) >= _LEAST_ANGLE:
-            ends.append(nearest_point_to_lines(*(np.array(part) for part in zip(*rays, strict=True))))
+            origins, directions = (np.array(part) for part in zip(*rays, strict=True))
+            ends.append(nearest_point_to_lines(origins, directions))
             methods.add("triangulated")
         else:
             ends.append(first_hit(*rays[0], vertices, faces))

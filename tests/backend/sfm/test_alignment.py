@@ -15,6 +15,7 @@ from turnaround.backend.lens import LensCamera, Scene
 from turnaround.backend.sfm.alignment import align
 from turnaround.backend.sfm.ground import support_plane
 from turnaround.backend.sfm.hull import hull_box
+from turnaround.backend.sfm.object_box import _foot
 from turnaround.backend.sfm.silhouettes import Silhouettes
 from turnaround.backend.sfm.up import contradicts_given_z, estimate_up, largest_gap_degrees
 
@@ -212,3 +213,10 @@ def test_gap():
     assert largest_gap_degrees(np.array([-170.0, 170])) == 340
     assert largest_gap_degrees(np.array([10.0])) == 360
     assert largest_gap_degrees(np.zeros(0)) == 360
+
+
+def test_the_foot_of_what_is_seen_from_above_is_where_its_points_end():
+    random = np.random.default_rng(0)
+    heights = np.append(random.uniform(0.0, 1.0, 1000), [-0.3, -0.2])  # two strays
+    assert _foot(heights, 0.05) == pytest.approx(0.0, abs=0.01)
+    assert _foot(heights[:100], 0.05) < -0.03

@@ -9,10 +9,11 @@ from turnaround.backend.sfm.final_adjustment import errors, finished
 WIDTH, HEIGHT = 640, 480
 
 
-def model_of(box_scene, k1=0.0, k2=0.0, offset=(0.0, 0.0), noise=0.3, strays=0.05, seed=0):
+def model_of(box_scene, k1=0.0, k2=0.0, offset=(0.0, 0.0), noise=0.3, strays=0.05, seed=0, stretch=1.0):
     """A ring of twelve round 250 points, with ``noise`` px on every observation, a share ``strays`` of them 2 to 4 off.
 
-    The pictures are taken by a lens of ``k1``, ``k2`` and decentred by ``offset``; the model starts without either.
+    The pictures are taken by a lens of ``k1``, ``k2`` and decentred by ``offset``, and made wider by ``stretch``; the
+    model starts without any of it.
     """
     random = np.random.default_rng(seed)
     true = pycolmap.Camera(
@@ -28,6 +29,7 @@ def model_of(box_scene, k1=0.0, k2=0.0, offset=(0.0, 0.0), noise=0.3, strays=0.0
     poses = box_scene.ring(12, distance=3.6)
     for index, pose in enumerate(poses):
         seen = true.img_from_cam(points @ pose[:3, :3].T + pose[:3, 3])
+        seen[:, 0] = WIDTH / 2 + stretch * (seen[:, 0] - WIDTH / 2)
         away = random.normal(scale=noise, size=seen.shape)
         stray = random.random(len(seen)) < strays
         away[stray] += random.uniform(2, 4, (stray.sum(), 1)) * np.array([1.0, 0.3])
@@ -81,6 +83,16 @@ def test_a_decentred_lens_is_found(box_scene):
     np.testing.assert_allclose(
         [camera.principal_point_x, camera.principal_point_y], [WIDTH / 2 - 18, HEIGHT / 2 + 7], atol=3
     )
+    assert centre_error(done, poses) < 1e-3
+
+
+@pytest.mark.parametrize("stretch", [0.96, 1.03, 1.1])
+def test_pictures_that_were_stretched_get_two_focal_lengths(box_scene, stretch):
+    model, poses = model_of(box_scene, stretch=stretch)
+    done = finished(model, 1, lambda: None)
+    camera = done.camera(1)
+    assert camera.model_name == "OPENCV"
+    assert camera.focal_length_x / camera.focal_length_y == pytest.approx(stretch, abs=2e-3)
     assert centre_error(done, poses) < 1e-3
 
 

@@ -280,6 +280,13 @@ def test_given_cameras_are_kept_as_they_are(given, box_scene):
     assert cameras.reprojection_error_px is None
 
 
+def test_given_cameras_keep_two_focal_lengths(given, box_scene):
+    _, job, write = given
+    cameras, _ = run(job, cameras=write(fl_x=box_scene.FOCAL, fl_y=1.1 * box_scene.FOCAL), options=FAST)
+    for camera in cameras.cameras:
+        np.testing.assert_allclose(np.diag(camera.K), [box_scene.FOCAL, 1.1 * box_scene.FOCAL, 1])
+
+
 def test_points_for_given_cameras_tell_the_ground_and_move_nothing(given, box_scene):
     scene, job, write = given
     cameras, context = run(job, cameras=write())
