@@ -213,5 +213,5 @@ def test_real_objects_from_true_cameras_and_masks(given, synthetic, data, tmp_pa
     assert context.facts.details["watertight"]
     mesh, truth = Mesh.load(tmp_path / "06_surface" / "mesh.ply"), Mesh.load(data / name / "gt_mesh.ply")
     figures = mesh_figures(mesh, truth, Cameras.load(tmp_path / "04_cameras"), np.linalg.inv(world))
-    # Measured: 0.26 mm (0.100 % of the diagonal) for the duck, 0.82 mm (0.181 %) for the monkey; see docs/benchmarks.md.
+    # Measured: 0.26 mm, 0.100 % of the diagonal, for the duck, 0.82 mm, 0.181 %, for the monkey (docs/benchmarks.md).
     assert 100 * figures["chamfer"] / np.linalg.norm(np.ptp(truth.vertices, axis=0)) < limit
