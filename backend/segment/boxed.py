@@ -39,6 +39,16 @@ SMOOTHER = 2.0
 """Price of a contour against that in later cuts, as for the first mask of a video."""
 
 
+CLICK_SIDE = 320
+"""Longer side, in pixels, of the pictures that ``around_click`` is given."""
+
+_HALVES, _SHAPES = (0.11, 0.15, 0.22, 0.3), ((1.0, 1.0), (0.75, 1.3), (1.3, 0.75))
+"""Half sizes of the boxes that are tried round a click, as shares of the diagonal, and their proportions."""
+
+_WHOLE = 0.9
+"""Share of the picture beyond which a box leaves too little outside to be told from."""
+
+
 @dataclass(kw_only=True)
 class _Room:
     """What does not change from round to round: the box (h, w) bool and what its surroundings weigh."""
@@ -69,6 +79,51 @@ def boxed_mask(image: np.ndarray, marks: Marks, smoothness: float) -> first.Cand
     if (mask > 0.5).sum() < 20:
         return None
     return first.Candidate(mask=mask, fit=first.fit(mask, ratios, room.lab), ratios=ratios)
+
+
+def around_click(image: np.ndarray, marks: Marks, smoothness: float) -> tuple[first.Candidate, Marks] | None:
+    """The object that ``marks.inside`` lies on, by the best of several boxes round it, and the marks with that box.
+
+    ``image`` (h, w, 3) uint8 sRGB. The best is sure of itself, fits, and does not run along its box's sides, beyond
+    which it would go on. None where every cut is empty.
+    """
+    height, width = marks.inside.shape
+    rows, columns = np.nonzero(marks.inside)
+    best: tuple[float, first.Candidate, Marks] | None = None
+    for half in _HALVES:
+        for across, along in _SHAPES:
+            reach = half * float(np.hypot(height, width))
+            box = (
+                max(float(columns.min()) - across * reach, 0.0),
+                max(float(rows.min()) - along * reach, 0.0),
+                min(float(columns.max()) + 1 + across * reach, float(width)),
+                min(float(rows.max()) + 1 + along * reach, float(height)),
+            )
+            if (box[2] - box[0]) * (box[3] - box[1]) > _WHOLE * height * width:
+                continue
+            boxed = Marks(inside=marks.inside, outside=marks.outside, box=box)
+            found = boxed_mask(image, boxed, smoothness)
+            if found is None:
+                continue
+            sure = first.certainty(found.mask, found.ratios, boxed.within_box())
+            worth = sure * found.fit * (1 - _along_sides(found.mask > 0.5, box)) ** 4
+            if best is None or worth > best[0]:
+                best = (worth, found, boxed)
+    return None if best is None else best[1:]
+
+
+def _along_sides(solid: np.ndarray, box: tuple[float, float, float, float]) -> float:
+    """Share of the sides of ``box`` that ``solid`` (h, w) bool runs along; the picture's own border counts as free."""
+    x0, y0, x1, y1 = (int(value) for value in box)
+    height, width = solid.shape
+    part = solid[y0:y1, x0:x1]
+    sides = (
+        (y0 > 0, part[:2].any(0)),
+        (y1 < height, part[-2:].any(0)),
+        (x0 > 0, part[:, :2].any(1)),
+        (x1 < width, part[:, -2:].any(1)),
+    )
+    return float(np.mean([inner * side.mean() for inner, side in sides]))
 
 
 def settle(ratios: np.ndarray, weight: np.ndarray, marks: Marks, support: np.ndarray) -> np.ndarray:

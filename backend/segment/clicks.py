@@ -57,7 +57,7 @@ class Clicker:
         last = prompts[-1] if prompts else None
         if before is None or last is None or last["type"] == "box":
             result = cut_prompted(
-                picture, prompts, known.working, known.small, known.borders, _SMOOTHNESS, _heard_by_nobody
+                picture, prompts, known.working, known.small, known.borders, _SMOOTHNESS, _heard_by_nobody, edges=True
             )
             mask, confidence = result.mask, result.confidence
         else:
