@@ -47,7 +47,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("hull.margin", 0.03, "diagonals", "how deep a mask must contradict the others", (0.005, 0.2)),
     _option("hull.least_seen", 0.3, "", "share of the masks' weight that must have a point in view", (0, 1)),
     _option("hull.least_island", 0.05, "", "parts smaller than this share of the largest are removed", (0, 1)),
-    _option("hull.close_base", True, "", "cut at the ground when no camera looks from below"),
+    _option("hull.close_base", True, "", "cut flat at the ground, or where none is, across a side nobody saw"),
     _option("splats.method", "auto", "", "train where torch is installed", choices=("auto", "trained", "untrained")),
     _option("splats.count", (20_000, 50_000, 150_000), "splats", "most; training starts with half", (100, 2_000_000)),
     _option("splats.minutes", (1.0, 3.0, 15.0), "min", "most minutes of training, 0: no limit", (0, 10_000)),
