@@ -16,6 +16,7 @@ from .parcel import Parcel
 from .parting import parted
 from .pictures import pictures_of
 from .stl import on_flat_base, write_stl
+from .tints import vertex_colours
 from .usdz import write_usdz
 from .welding import closed, welded
 
@@ -29,13 +30,6 @@ Warn = Callable[[str, str, str], None]
 """Called with a code, what is the matter, and what to do."""
 
 
-def vertex_colours(mesh: TexturedMesh) -> np.ndarray:
-    """The texture at the vertices, (N, 3) uint8, for programs that know no textures."""
-    size = np.array(mesh.colour.shape[1::-1])
-    column, row = np.clip((mesh.uvs * size).astype(int), 0, size - 1).T
-    return mesh.colour[row, column]
-
-
 def write_models(
     parcel: Parcel,
     mesh: TexturedMesh,
@@ -47,7 +41,7 @@ def write_models(
     """Write ``mesh.ply`` with its texture, and the formats in ``wanted``; return the welded, coloured mesh, world."""
     scaled, count = mesh.scaled(parcel.factor), len(mesh.faces)
     surface = welded(scaled.vertices, mesh.faces)
-    tints = vertex_colours(mesh)[surface.source]
+    tints = vertex_colours(mesh, surface.index, len(surface.vertices))
     whole = Mesh(surface.vertices, surface.faces, tints)
     whole.save(parcel.path("mesh.ply"), f"sRGB vertex colours; z up, unit {parcel.unit}")
     np.save(parcel.path(UVS), np.ascontiguousarray(mesh.uvs[mesh.faces].reshape(-1, 2), np.float32))

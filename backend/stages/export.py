@@ -23,7 +23,6 @@ from ..deliver.parcel import Parcel
 from ..deliver.pictures import pictures_of
 from ..deliver.points import on_object, read_points, write_cloud, write_sparse
 from ..images import read_rgb
-from ..mesh.rendering import colours_seen
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh
 from ..metrics.held_out import View, held_out_views, scores
@@ -31,10 +30,11 @@ from ..records import Camera, Cameras, Frames
 from ..sfm.segment import Segment, measured_segment
 from ..splat_files import Splats, load, save, transform
 from ..stage import Context
+from ..texture.viewing import coloured_view
 from ..workspace import FOLDERS, write_json
 
 NAME = "export"
-VERSION = 5
+VERSION = 6
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
 SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")
@@ -76,7 +76,7 @@ def run(context: Context) -> None:
     _write_looks(context, parcel, mesh, splats, wanted)
     context.progress(0.95, "Scoring the mesh's colours")
     views = held_out_views(context.folder("cameras"), context.folder("masks_refined"), context.spec.hold_out)
-    context.facts.metrics = scores(views, lambda camera: colours_seen(surface, camera)[0], "mesh")
+    context.facts.metrics = scores(views, lambda camera: coloured_view(surface, camera), "mesh")
     camera, photo = _preview_photo(context, views, cameras)
     write_preview(parcel.path("preview.png"), photo, camera, mesh, splats)
     parcel.add("report", "preview.png", 1, "image", "pixels")
@@ -259,6 +259,7 @@ def _seconds(context: Context) -> dict[str, float]:
         stamp = context.workspace.stamp(name)
         if stamp is None or name == NAME:
             continue
-        seconds[stamp["stage"]] = stamp["seconds"]
+        if "seconds" in stamp:
+            seconds[stamp["stage"]] = stamp["seconds"]
         seconds |= {f"{stamp['stage']}.{part}": s for part, s in stamp.get("details", {}).get("seconds", {}).items()}
     return seconds

@@ -19,7 +19,7 @@ from ..texture.viewing import textured_view
 from ..workspace import write_json
 
 NAME = "texture"
-VERSION = 1
+VERSION = 2
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -99,6 +99,20 @@ def _facts(built: Built, sources: list[Source]) -> dict:
         "charts": built.unwrapped.charts,
         "used": round(built.unwrapped.used, 4),
         "seen": round(float(built.blended.seen.mean()), 4),
+        "aligned": _alignment(built),
         "photos": len(sources),
         "gains": gains,
+    }
+
+
+def _alignment(built: Built) -> dict[str, float]:
+    """How the surface was moved so that the photos agree on its texture: in its unit, and in 8-bit colours."""
+    aligned = built.aligned
+    if aligned is None:
+        return {"rounds": 0}
+    return {
+        "rounds": aligned.rounds,
+        "moved": round(aligned.moved, 6),
+        "difference_before": round(aligned.before, 3),
+        "difference_after": round(aligned.after, 3),
     }

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from .colour import Blended, blend
 from .photos import Source
 from .relief import bake
 from .shade import ROUGHNESS, occlusion_of
+from .sharpen import sharpened
 from .texels import Texels, texels_of
 from .unwrap import Unwrapped, unwrap
 
@@ -68,15 +69,17 @@ def build(
     looked = iter(range(_LOOKS * len(sources)))
     blended = blend(
         texels, mesh, sources, tolerance,
-        lambda name: tell(0.4 + 0.3 * next(looked) / (_LOOKS * len(sources)), f"Texture from {name}"),
+        lambda name: tell(0.4 + 0.25 * next(looked) / (_LOOKS * len(sources)), f"Texture from {name}"),
     )  # fmt: skip
-    tell(0.7, "Completing what no photo saw")
+    if blended.seen.any():
+        blended = replace(blended, colours=_sharper(texels, mesh, unwrapped, sources, blended, tolerance, tell))
+    tell(0.78, "Completing what no photo saw")
     covered = texels.covered()
     complete = fill.complete_from_mesh if own_colours and len(mesh.colours) else fill.complete
     colours = complete(texels, blended.colours, blended.seen, mesh if dense is None else dense)
     colour = fill.spread_outwards(texels.picture(colours), covered)
     seen = texels.picture((255 * blended.seen[:, None]).astype(np.uint8))[..., 0]
-    tell(0.8, "Baking the relief")
+    tell(0.85, "Baking the relief")
     normal = np.full((1, 1, 3), (128, 128, 255), np.uint8)
     if dense is not None:
         baked = bake(texels, vertices, normals, unwrapped.faces, unwrapped.uvs, dense)
@@ -87,6 +90,25 @@ def build(
         vertices, unwrapped.faces, normals, unwrapped.uvs, colour, normal, _surface(coarse, mesh), seen
     )
     return Built(textured, unwrapped, blended, aligned)
+
+
+def _sharper(
+    texels: Texels, mesh: Mesh, unwrapped: Unwrapped, sources: list[Source], blended: Blended, tolerance: float,
+    tell: Progress,
+) -> np.ndarray:  # fmt: skip
+    """The colours of ``blended`` with what the photos show beyond their rendering, (N, 3) uint8."""
+    colour = fill.spread_outwards(texels.picture(blended.colours), texels.picture(blended.seen[:, None])[..., 0])
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    normals = vertex_normals(mesh.vertices, mesh.faces)[unwrapped.source].astype(np.float32)
+    painted = TexturedMesh(
+        mesh.vertices[unwrapped.source], unwrapped.faces, normals, unwrapped.uvs, colour, nothing, nothing,
+        nothing[..., 0],
+    )  # fmt: skip
+    looked = iter(range(len(sources)))
+    return sharpened(
+        texels, painted, mesh, sources, blended, tolerance,
+        lambda name: tell(0.65 + 0.13 * next(looked) / len(sources), f"Sharpening from {name}"),
+    )  # fmt: skip
 
 
 def _surface(texels: Texels, mesh: Mesh) -> np.ndarray:

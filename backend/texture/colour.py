@@ -7,6 +7,7 @@ second blends, a photo that disagrees there (a highlight, something in front) co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,10 @@ def blend(texels: Texels, mesh: Mesh, sources: list[Source], tolerance: float, t
         raise ValueError("expected at least one photo to take colours from, got none")
     expected, factors = _expectation(texels, mesh, sources, tolerance, tell)
     sums, weights = _start(len(texels))
-    scale = _closest(texels, sources)
+    scale = closest(texels, sources)
     for source, gain in zip(sources, factors, strict=True):
         tell(source.camera.name)
-        _add(texels.points, texels.normals, look(source, mesh), tolerance, scale, gain, expected, sums, weights)
+        add_look(texels.points, texels.normals, look(source, mesh), tolerance, scale, gain, expected, sums, weights)
     seen = weights[:, 0] > 0
     bands = sums / np.where(weights > 0, weights, 1.0)[..., None]
     colours = np.clip(np.round(bands.sum(axis=1)), 0, 255).astype(np.uint8)
@@ -66,10 +67,9 @@ def paint(texels: Texels, looks: list[Look], factors: np.ndarray, tolerance: flo
     """
     sums, weights = _start(len(texels))
     nothing = np.zeros((len(texels), 3), np.float32)
-    middle = texels.points.mean(axis=0)
-    scale = float(min(np.linalg.norm(view.camera.centre - middle) for view in looks))
+    scale = closest(texels, looks)
     for view, gain in zip(looks, factors, strict=True):
-        _add(texels.points, texels.normals, view, tolerance, scale, gain, nothing, sums, weights, spread=0.0)
+        add_look(texels.points, texels.normals, view, tolerance, scale, gain, nothing, sums, weights, spread=0.0)
     bands = sums / np.where(weights > 0, weights, 1.0)[..., None]
     return np.clip(np.round(bands.sum(axis=1)), 0, 255).astype(np.uint8), weights[:, 0] > 0
 
@@ -90,14 +90,14 @@ def _expectation(
     _, first, back = np.unique(cell, return_index=True, return_inverse=True)
     points, directions = texels.points[first], texels.normals[first]
     one, nothing = np.ones(3), np.zeros((len(first), 3), np.float32)
-    scale = _closest(texels, sources)
+    scale = closest(texels, sources)
     seen, per_photo = [], []
     for source in sources:
         tell(source.camera.name)
         view = look(source, mesh)
         seen.append(observe(view, places, normals, tolerance))
         sums, weights = _start(len(first))
-        _add(points, directions, view, tolerance, scale, one, nothing, sums, weights, spread=0.0)
+        add_look(points, directions, view, tolerance, scale, one, nothing, sums, weights, spread=0.0)
         per_photo.append((sums[:, 2].astype(np.float32), weights[:, 2].astype(np.float32)))
     factors = gains(np.stack([c for c, _ in seen]), np.stack([w for _, w in seen]))
     return _robust_mean(per_photo, factors)[back], factors
@@ -123,17 +123,20 @@ def _start(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((count, 3, 3), np.float32), np.zeros((count, 3), np.float32)
 
 
-def _closest(texels: Texels, sources: list[Source]) -> float:
+def closest(texels: Texels, sources: Sequence[Source | Look]) -> float:
     """The distance up to which a photo counts fully: that of the closest camera from the object's middle."""
     middle = texels.points.mean(axis=0)
     return float(min(np.linalg.norm(s.camera.centre - middle) for s in sources))
 
 
-def _add(
+def add_look(
     points: np.ndarray, normals: np.ndarray, view: Look, tolerance: float, scale: float, gain: np.ndarray,
     expected: np.ndarray, sums: np.ndarray, weights: np.ndarray, spread: float = _SPREAD,
+    powers: np.ndarray | None = None,
 ) -> None:  # fmt: skip
+    """Add one photo's say to ``sums`` and ``weights``: ``kernels.texels.gather`` of a ``Look``."""
     gather(
         points, normals, view.projection, np.asarray(view.camera.centre, np.float64), view.levels, view.trust,
-        view.depth, tolerance, scale, np.asarray(gain, np.float64), np.array(POWERS), expected, spread, sums, weights,
+        view.depth, tolerance, scale, np.asarray(gain, np.float64),
+        np.array(POWERS) if powers is None else powers, expected, spread, sums, weights,
     )  # fmt: skip

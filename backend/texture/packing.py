@@ -2,11 +2,10 @@
 """Charts packed densely into a square: each is turned several ways and put where its bitmap fits, largest first.
 
 Where a bitmap fits is read off its correlation with what is occupied, all places at once by a Fourier transform; of the
-places that are free, the one is taken that lets the square from the corner grow least, and of those the one nearest to
-the corner. The square that holds everything in the end is the texture.
+places that are free, the one nearest to a corner is taken. The square is filled to a share that is lowered until
+everything fits.
 
-Notation: the grid has ``_ROOM`` cells a side, of which about ``CELLS`` are needed; charts are (N, 2) points in texels
-of any unit, with triangles.
+Notation: the grid has ``CELLS`` cells a side; charts are (N, 2) points in texels of any unit, with triangles.
 """
 
 from __future__ import annotations
@@ -19,16 +18,11 @@ import numpy as np
 CELLS = 512
 """A cell is the gap between charts: 4 texels of a 2048 texture, enough for two mip levels."""
 
-_ROOM = 640
-"""A length that a Fourier transform likes; charts that need more cells a side are packed again, smaller."""
+_FULLEST, _LEAST, _STEP = 0.74, 0.30, 0.01
+"""Shares of the square that charts may take: tried from the fullest down, in larger steps the more charts there are."""
 
-_FILL = 0.74
-"""Share of ``CELLS`` squared that the charts' areas are scaled to: about what is reached, so that a cell is the gap."""
-
-_SMALLER, _TRIES = 0.8, 3
-
-_PULLS = (0.0, 0.35)
-"""How much the nearness to the corner counts beside the square's growth; each is tried, the denser result taken."""
+_MANY = 60
+"""Charts for which a step is taken at its full fineness."""
 
 _TURNS = ((24, 8), (96, 4))
 """The largest 24 charts are tried in 8 directions, the next 72 in 4, all others in 2."""
@@ -68,35 +62,32 @@ def charts_of(points: np.ndarray, faces: np.ndarray) -> list[Chart]:
 def pack(points: np.ndarray, faces: np.ndarray) -> np.ndarray | None:
     """New places (N, 2) float64 in [0, 1] of a flattened mesh's vertices, charts turned, moved and scaled alike.
 
-    None where the charts have no area or do not fit.
+    None where the charts fit at none of the shares tried.
     """
     charts = charts_of(points, faces)
     total = sum(chart.area for chart in charts)
     if total <= 0:
         return None
-    scale = CELLS * np.sqrt(_FILL / total)
-    for _ in range(_TRIES):
-        found = [p for p in (_packed(charts, scale, len(points), pull) for pull in _PULLS) if p is not None]
-        if found:
-            places, side = min(found, key=lambda one: one[1])
-            return places / side
-        scale *= _SMALLER
+    step = _STEP * max(1.0, len(charts) / _MANY)
+    for fill in np.arange(_FULLEST, _LEAST, -min(step, 0.04)):
+        placed = _packed(charts, CELLS * np.sqrt(fill / total), len(points))
+        if placed is not None:
+            return placed / CELLS
     return None
 
 
-def _packed(charts: list[Chart], scale: float, count: int, pull: float) -> tuple[np.ndarray, float] | None:
-    """Places (count, 2) in cells and the side of the square that holds them, or None where a chart fits nowhere."""
-    occupied = np.zeros((_ROOM, _ROOM), np.float32)
-    out, side = np.zeros((count, 2)), 0
+def _packed(charts: list[Chart], scale: float, count: int) -> np.ndarray | None:
+    """Places (count, 2) in cells, or None as soon as a chart fits nowhere."""
+    occupied = np.zeros((CELLS, CELLS), np.float32)
+    out = np.zeros((count, 2))
     for rank, chart in enumerate(charts):
-        best = _best_place(chart, scale, _turns(rank), occupied, side, pull)
+        best = _best_place(chart, scale, _turns(rank), occupied)
         if best is None:
             return None
         row, column, bitmap, points = best
         occupied[row : row + bitmap.shape[0], column : column + bitmap.shape[1]] += bitmap
         out[chart.vertices] = points + np.array([column, row])
-        side = max(side, row + bitmap.shape[0], column + bitmap.shape[1])
-    return out, float(side)
+    return out
 
 
 def _turns(rank: int) -> np.ndarray:
@@ -108,28 +99,27 @@ def _turns(rank: int) -> np.ndarray:
 
 
 def _best_place(
-    chart: Chart, scale: float, angles: np.ndarray, occupied: np.ndarray, side: int, pull: float
+    chart: Chart, scale: float, angles: np.ndarray, occupied: np.ndarray
 ) -> tuple[int, int, np.ndarray, np.ndarray] | None:
-    """Row, column, bitmap and points of the turn and place that cost least."""
+    """Row, column, bitmap and points of the turn and place whose middle is nearest to the corner."""
     from scipy import fft
 
     spectrum = fft.rfft2(occupied)
-    best, least = None, np.inf
+    best, nearest = None, np.inf
     for angle in angles:
         cosine, sine = np.cos(angle), np.sin(angle)
         bitmap, points = _drawn(chart, scale * chart.points @ np.array([[cosine, sine], [-sine, cosine]]))
         height, width = bitmap.shape
-        if max(height, width) > _ROOM:
+        if max(height, width) > CELLS:
             continue
         overlap = fft.irfft2(spectrum * np.conj(fft.rfft2(bitmap, occupied.shape)), occupied.shape)
-        rows, columns = np.nonzero(overlap[: _ROOM - height + 1, : _ROOM - width + 1] < 0.5)
+        rows, columns = np.nonzero(overlap[: CELLS - height + 1, : CELLS - width + 1] < 0.5)
         if not len(rows):
             continue
-        grown = np.maximum(np.maximum(rows + height, columns + width), side).astype(np.float64)
-        cost = grown + max(pull, 1e-3) * np.hypot(rows + height / 2, columns + width / 2)
-        first = int(cost.argmin())
-        if cost[first] < least:
-            best, least = (int(rows[first]), int(columns[first]), bitmap, points), float(cost[first])
+        far = (rows + height / 2) ** 2 + (columns + width / 2) ** 2
+        first = int(far.argmin())
+        if far[first] < nearest:
+            best, nearest = (int(rows[first]), int(columns[first]), bitmap, points), far[first]
     return best
 
 

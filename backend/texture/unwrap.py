@@ -2,7 +2,7 @@
 """Texture coordinates: charts that xatlas cuts where the surface bends, packed into one square by ``packing``.
 
 Charts are cut and flattened on a smoothed copy of the surface, since the noise of a reconstruction bends everywhere:
-a sample of 50 000 triangles falls into 842 charts as it is and into 60 smoothed, in less time. A texture coordinate
+a sample of 50 000 triangles falls into 842 charts as it is and into 85 smoothed, in less time. A texture coordinate
 belongs to a vertex and not to a place, so that it holds for the surface as it is.
 """
 
@@ -19,9 +19,13 @@ _PADDING = 2
 """Texels between charts at the size packed for: bilinear sampling and a mip level or two stay within a chart."""
 
 
-_FACES_A_PASS = 4000
-_MOST_PASSES = 12
+_FACES_A_PASS = 8000
+_MOST_PASSES = 6
 """Smoothing reaches some triangles far, which is noise in a fine mesh and shape in a coarse one."""
+
+_COST = 4.0
+"""What xatlas lets a chart's growth cost (2 is its own): more charts of a size, of which small ones fill the gaps
+between large ones. Measured: 0.70 of the square is used on the duck and 0.68 on the sample, 0.63 and 0.67 without."""
 
 _COARSE = 256
 """Texels a side for which xatlas packs what is packed again anyway: the more, the longer it takes."""
@@ -69,7 +73,7 @@ def _charts(
     atlas = xatlas.Atlas()
     atlas.add_mesh(positions, faces.astype(np.uint32))
     charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
-    charts.max_iterations = 2
+    charts.max_iterations, charts.max_cost = 1, _COST
     packing.resolution, packing.padding = resolution, _PADDING
     packing.bilinear, packing.bruteForce, packing.create_image = True, False, False
     atlas.generate(chart_options=charts, pack_options=packing)

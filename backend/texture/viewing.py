@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..mesh.rendering import attributes_of_faces, depth_and_face
+from ..mesh.rendering import attributes_of_faces, colours_seen, depth_and_face
 from ..mesh.textured import TexturedMesh
+from ..mesh.triangles import Mesh
 from ..records import Camera
 
 _SAMPLES = 2
@@ -101,6 +102,15 @@ def textured_rgba(
     out[..., :3] = np.clip(np.round(mean), 0, 255)
     out[..., 3] = np.round(share * 255)
     return out
+
+
+def coloured_view(mesh: Mesh, camera: Camera, samples: int = _SAMPLES) -> np.ndarray:
+    """The colours of ``mesh``'s vertices as ``textured_view`` draws a texture: (H, W, 3) uint8, black beside it."""
+    colours, covered = colours_seen(mesh, enlarged(camera, samples))
+    size = (camera.width, camera.height)
+    share = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    mean = cv2.resize(colours.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.clip(np.round(mean / np.maximum(share, 1e-6)[..., None]), 0, 255).astype(np.uint8)
 
 
 def _levels(mesh: TexturedMesh, camera: Camera, size: int) -> np.ndarray:
