@@ -54,10 +54,11 @@ def flow_to_photo(rgba: np.ndarray, photo: np.ndarray, trust: np.ndarray, gain: 
     there = cv2.cvtColor(evened.astype(np.uint8), cv2.COLOR_RGB2GRAY)
     # Beside the rendering both show the photo, so that its rim is no edge that the search could hold on to.
     here = np.where(covered, cv2.cvtColor(np.ascontiguousarray(rgba[..., :3]), cv2.COLOR_RGB2GRAY), there)
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(0)
     search.setVariationalRefinementIterations(_REFINEMENTS)
-    return Flow(search.calc(here, there, None), _structure(here) * believed[..., None].astype(np.float32), off)
+    shift = np.asarray(search.calc(here, there, np.zeros((height, width, 2), np.float32)), np.float32)
+    return Flow(shift, _structure(here) * believed[..., None].astype(np.float32), off)
 
 
 def _structure(grey: np.ndarray) -> np.ndarray:
