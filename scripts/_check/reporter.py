@@ -63,11 +63,17 @@ def hovered() -> dict:
             with bpy.context.temp_override(window=window, area=area, region=region):
                 # context.property and the operator's poll look at the active button of the region.
                 if bpy.context.property:
-                    return {"property": bpy.context.property[1]}
+                    return {"property": _whole(bpy.context.property[1])}
                 if bpy.ops.ui.copy_python_command_button.poll():
                     bpy.ops.ui.copy_python_command_button()
                     return {"operator": manager.clipboard}
     return {}
+
+
+def _whole(path: str) -> str:
+    """A property's path from the scene; Blender 4.3 names it from its group, as in "capture"."""
+    ours = bpy.context.window_manager.windows[0].scene.turnaround.bl_rna.properties
+    return f"turnaround.{path}" if path in ours else path
 
 
 def addon_state() -> dict:
