@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
 
 
-class TURNAROUND_OT_set_capture(bpy.types.Operator):  # noqa: N801 - Blender's naming rule
-    """Choose a video, a folder, or any photo of a folder, as what is to be reconstructed"""
-
-    bl_idname = "turnaround.set_capture"
-    bl_label = "Turnaround: Photos or Video of an Object"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads a plain set
+class Dropped:
+    """Files dropped on a 3D view, or chosen in a file browser: the part of an operator that both ways share."""
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
@@ -33,14 +29,23 @@ class TURNAROUND_OT_set_capture(bpy.types.Operator):  # noqa: N801 - Blender's n
     )
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
-    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
 
-    def invoke(self, context: Any, event: Any) -> set[OperatorReturnItems]:
+    def invoke(self: Any, context: Any, event: Any) -> set[OperatorReturnItems]:
         """Take what was dropped, else ask."""
         if self.filepath or self.files:
             return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+
+class TURNAROUND_OT_set_capture(Dropped, bpy.types.Operator):  # noqa: N801 - Blender's naming rule
+    """Choose a video, a folder, or any photo of a folder, as what is to be reconstructed"""
+
+    bl_idname = "turnaround.set_capture"
+    bl_label = "Turnaround: Photos or Video of an Object"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 - Blender reads a plain set
+
+    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Set the scene's capture and show the panel's tab."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import runtime
-from .capturing import show_tab
+from .capturing import Dropped, show_tab
 from .joblist import DONE, OPEN
 from .naming import PICTURE_SUFFIXES, picture_of
 from .operators import reason_not_to_run
@@ -26,26 +26,11 @@ _expected: dict[str, tuple[str, tuple[float, ...]]] = {}
 """Jobs that will be imported by themselves: folder -> scene and place."""
 
 
-class TURNAROUND_OT_object_from_picture(bpy.types.Operator):  # noqa: N801 - Blender's naming rule
+class TURNAROUND_OT_object_from_picture(Dropped, bpy.types.Operator):  # noqa: N801 - Blender's naming rule
     """Make an object from one picture, with its texture and its camera; it stands at the 3D cursor when it is done"""
 
     bl_idname = "turnaround.object_from_picture"
     bl_label = "Turnaround: Object From One Picture"
-
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
-    files: bpy.props.CollectionProperty(  # type: ignore[valid-type]
-        type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"}
-    )
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
-    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
-
-    def invoke(self, context: Any, event: Any) -> set[OperatorReturnItems]:
-        """Take what was dropped, else ask."""
-        if self.filepath or self.files:
-            return self.execute(context)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: Any) -> set[OperatorReturnItems]:
         """Choose the picture and run; without a window, wait and import."""
