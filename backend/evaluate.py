@@ -2,8 +2,9 @@
 """Compare a job with the truth of a data set: cameras, masks, mesh and scale.
 
 A truth folder holds cameras (as ``camera_files`` reads them) and, where there are any, ``masks/STEM.png`` and
-``gt_mesh.ply``, whose world is z up. What the truth does not hold is left out of the figures. The mesh is aligned by
-the cameras alone, never by itself. Figures are those of ``protocol.METRICS``.
+``gt_mesh.ply``, whose world is z up. What the truth does not hold is left out of the figures. The mesh is the one that
+the user takes away, as far as the job has come: exported, else textured, else the bare surface. It is aligned by the
+cameras alone, never by itself. Figures are those of ``protocol.METRICS``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from .evaluate_cameras import align_to_truth, camera_metrics, load_truth_cameras
 from .images import read_grey
+from .mesh.textured import ARRAYS, TexturedMesh
 from .mesh.triangles import Mesh
 from .metrics.masks import boundary_f, davis_statistics, intersection_over_union
 from .metrics.surfaces import compare
@@ -57,13 +59,26 @@ def _cameras_and_mesh(workspace: Workspace, truth: Path) -> dict[str, Any]:
     if sum(c.name in true_cameras for c in estimated.cameras) < _LEAST_FOR_ALIGNMENT:
         return figures
     figures |= _scale(workspace, true_cameras)
-    mesh_path = workspace.folder("surface") / "mesh.ply"
-    if mesh_path.exists() and (truth / "gt_mesh.ply").exists():
-        truth_from_world = align_to_truth(estimated, true_cameras)
-        figures |= mesh_figures(
-            Mesh.load(mesh_path), read_truth_mesh(truth / "gt_mesh.ply"), estimated, truth_from_world
-        )
+    result = resulting_mesh(workspace, estimated) if (truth / "gt_mesh.ply").exists() else None
+    if result is not None:
+        mesh, cameras = result
+        truth_from_world = align_to_truth(cameras, true_cameras)
+        figures |= mesh_figures(mesh, read_truth_mesh(truth / "gt_mesh.ply"), cameras, truth_from_world)
     return figures
+
+
+def resulting_mesh(workspace: Workspace, estimated: Cameras) -> tuple[Mesh, Cameras] | None:
+    """The mesh nearest to what the user takes away, and the cameras of its world; None before there is one.
+
+    Texturing moves the surface to where the photos agree, so that the bare one is another shape.
+    """
+    exported = workspace.folder("export")
+    if (exported / "mesh.ply").exists() and (exported / "cameras.json").exists():
+        return Mesh.load(exported / "mesh.ply"), Cameras.load(exported)
+    if (workspace.folder("texture") / ARRAYS).exists():
+        return TexturedMesh.load(workspace.folder("texture")).plain, estimated
+    bare = workspace.folder("surface") / "mesh.ply"
+    return (Mesh.load(bare), estimated) if bare.exists() else None
 
 
 def mesh_figures(mesh: Mesh, truth: Mesh, cameras: Cameras, truth_from_world: np.ndarray) -> dict[str, float]:

@@ -66,7 +66,6 @@ OPTIONS: tuple[Option, ...] = (
     _option("surface.rounds", (1, 2, 2), "", "searches, each finer than the one before", (1, 2)),
     _option("surface.depth", 0.18, "diagonals", "how much deeper than the hull a hollow may lie", (0.01, 0.3)),
     _option("surface.least_island", 0.01, "", "parts below this share of the largest are removed", (0, 1)),
-    _option("surface.levels", True, "", "write coarser levels of detail as well"),
     _option("texture.size", (1024, 2048, 4096), "px", "side of the texture", (64, 8192)),
     _option("assumed_cameras.field_of_view", 40.0, "degrees", "of the longer side where EXIF has no focal", (5, 120)),
     _option("assumed_cameras.elevation", 0.0, "degrees", "how far from above the picture was taken", (-80, 80)),

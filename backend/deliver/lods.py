@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Levels of detail: reduced surfaces with a texture of their own, taken from the full one.
+"""Levels of detail: the delivered surface reduced, with a texture of its own, taken from the full one.
 
 A reduced surface has other charts, so each of its texels looks up the full surface's texels nearest to it in space
-that face its way. Its normal map holds what the reduction took away.
+that face its way. Its normal map holds what the reduction took away: the dense surface's relief, brought along where
+the photos moved the surface while it was textured.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ..mesh.simplify import simplified
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh, vertex_normals
+from ..texture.align import carried
 from ..texture.fill import spread_outwards
 from ..texture.relief import bake
 from ..texture.texels import Texels, texels_of
@@ -23,6 +26,34 @@ _NEIGHBOURS = 4
 _SURFACE_SHARE = 4
 """Ambient occlusion changes slowly: its texture is a quarter as large, as the full one's is."""
 _LEAST_SIZE = 64
+
+_LEVELS = (4, 16)
+"""How many times fewer triangles each level has."""
+
+_LEAST_LEVEL = 400
+"""Triangles below which a level of detail is of no use."""
+
+
+def levels_of(surface: Mesh, tell: Callable[[], None]) -> list[Mesh]:
+    """Coarser copies of ``surface``, finest first, each as closed as it is; none where they would be of no use."""
+    levels = []
+    for divisor in _LEVELS:
+        tell()
+        wanted = len(surface.faces) // divisor
+        if wanted < _LEAST_LEVEL:
+            break
+        reduced = simplified(surface, wanted)
+        if len(reduced.faces) > wanted:
+            break
+        levels.append(reduced)
+    return levels
+
+
+def brought_along(dense: Mesh, bare: Mesh, full: TexturedMesh) -> Mesh:
+    """``dense`` moved as texturing moved ``bare``, whose faces ``full`` has in the same order; one world."""
+    vertices = bare.vertices.copy()
+    vertices[bare.faces.ravel()] = full.vertices[full.faces.ravel()]
+    return Mesh(carried(bare, Mesh(vertices, bare.faces), dense.vertices), dense.faces, dense.colours)
 
 
 def textured_like(full: TexturedMesh, mesh: Mesh, dense: Mesh, size: int, tell: Callable[[], None]) -> TexturedMesh:

@@ -15,7 +15,7 @@ import numpy as np
 from ...protocol import USUAL_DELIVERABLES
 from ..deliver.cameras import PHOTOS, copy_photos, write_cameras
 from ..deliver.glb import write_glb
-from ..deliver.lods import textured_like
+from ..deliver.lods import brought_along, levels_of, textured_like
 from ..deliver.looks import write_preview, write_renders, write_splat_renders
 from ..deliver.models import NAME as MODEL
 from ..deliver.models import write_models
@@ -34,7 +34,7 @@ from ..texture.viewing import coloured_view
 from ..workspace import FOLDERS, write_json
 
 NAME = "export"
-VERSION = 6
+VERSION = 7
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
 SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")
@@ -66,7 +66,7 @@ def run(context: Context) -> None:
         parcel, mesh, wanted, context.options.colours, _part(context, 0.0, 0.15), context.warn
     )  # fmt: skip
     if "lods" in wanted:
-        _write_lods(context, parcel, mesh)
+        _write_lods(context, parcel, mesh, surface)
     context.progress(0.3, "Writing points")
     _write_points(context, parcel, cameras, surface, wanted)
     splats = _splats(context)
@@ -139,17 +139,17 @@ def _part(context: Context, begin: float, end: float) -> Callable[[float, str], 
     return lambda share, what: context.progress(begin + (end - begin) * share, what)
 
 
-def _write_lods(context: Context, parcel: Parcel, mesh: TexturedMesh) -> None:
-    """Write a GLB for each ``lod_*.ply`` of the surface, in their order; each has a texture half as large."""
-    paths = sorted(context.folder("surface").glob("lod_*.ply"))
-    if not paths:
+def _write_lods(context: Context, parcel: Parcel, mesh: TexturedMesh, surface: Mesh) -> None:
+    """Write a GLB for each level of ``surface``, which is ``mesh`` welded; each has a texture half as large."""
+    levels = levels_of(surface, lambda: context.progress(0.15, "Levels of detail"))
+    if not levels:
         return
-    dense = Mesh.load(context.folder("surface") / "dense.ply")
+    bare, dense = (Mesh.load(context.folder("surface") / name) for name in ("mesh.ply", "dense.ply"))
+    dense = brought_along(dense, bare, mesh)
     size = len(mesh.colour)
-    for level, path in enumerate(paths, start=1):
-        message = f"Level of detail {level} of {len(paths)}"
-        share = 0.15 + 0.15 * (level - 1) / len(paths)
-        reduced = Mesh.load(path)
+    for level, reduced in enumerate(levels, start=1):
+        message = f"Level of detail {level} of {len(levels)}"
+        share = 0.18 + 0.12 * (level - 1) / len(levels)
         side = max(size >> level, min(size, _LEAST_TEXTURE))
         textured = textured_like(mesh, reduced, dense, side, lambda: context.progress(share, message))  # noqa: B023
         name = f"model_lod{level}.glb"

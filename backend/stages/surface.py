@@ -30,7 +30,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 9
+VERSION = 10
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -51,12 +51,6 @@ not inexact, and what lies so far beyond them may be the table.
 
 _LEAST_PHOTOS = 3
 
-_LEVELS = (4, 16)
-"""How many times fewer triangles the further levels of detail have."""
-
-_LEAST_LEVEL = 400
-"""Triangles below which a level of detail is of no use."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -68,13 +62,10 @@ class Options:
     rounds: int = 2  # searches, each finer than the one before, 1 or 2
     depth: float = 0.18  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
     least_island: float = 0.01  # parts of less than this share of the largest's volume are removed, 0 to 1
-    levels: bool = True  # write levels of detail
 
 
 def run(context: Context) -> None:
-    """Write ``dense.ply``, ``mesh.ply`` (reduced; world of ``cameras.json``, relative unit), ``lod_*.ply`` and
-    ``surface.json``.
-    """
+    """Write ``dense.ply``, ``mesh.ply`` (reduced; world of ``cameras.json``, relative unit) and ``surface.json``."""
     hull = Mesh.load(context.folder("hull") / "mesh.ply")
     cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
     context.facts.method = _HULL
@@ -96,8 +87,6 @@ def run(context: Context) -> None:
     mesh = _reduced(context, dense, context.options.triangles)
     dense.save(context.output / "dense.ply", "sRGB vertex colours; z up, relative unit")
     mesh.save(context.output / "mesh.ply", "sRGB vertex colours; z up, relative unit")
-    if context.options.levels:
-        facts["levels"] = _write_levels(context, mesh)
     context.facts.details = facts | _facts(mesh, dense)
     write_json(context.output / "surface.json", context.facts.details)
 
@@ -183,22 +172,6 @@ def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:
             "Ask for more triangles.",
         )
     return reduced
-
-
-def _write_levels(context: Context, mesh: Mesh) -> list[int]:
-    """Write ``lod_1.ply``, ``lod_2.ply``, each coarser; returns how many triangles each has."""
-    counts = []
-    for level, divisor in enumerate(_LEVELS, start=1):
-        wanted = len(mesh.faces) // divisor
-        context.progress(0.93 + 0.03 * level, "Levels of detail")
-        if wanted < _LEAST_LEVEL:
-            break
-        reduced = simplified(mesh, wanted)
-        if len(reduced.faces) > wanted:
-            break
-        reduced.save(context.output / f"lod_{level}.ply", "sRGB vertex colours; z up, relative unit")
-        counts.append(len(reduced.faces))
-    return counts
 
 
 def _facts(mesh: Mesh, dense: Mesh) -> dict:

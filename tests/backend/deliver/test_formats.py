@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from turnaround.backend.deliver.axes import y_up
 from turnaround.backend.deliver.glb import write_glb
-from turnaround.backend.deliver.lods import textured_like
+from turnaround.backend.deliver.lods import brought_along, levels_of, textured_like
 from turnaround.backend.deliver.obj import write_obj
 from turnaround.backend.deliver.pictures import pictures_of
 from turnaround.backend.deliver.stl import on_flat_base, write_stl
@@ -208,6 +208,30 @@ def test_a_level_of_detail_looks_like_the_full_surface(textured):
     both = (a[..., 3] == 255) & (b[..., 3] == 255)
     assert both.sum() > 0.9 * (a[..., 3] == 255).sum()
     assert np.abs(a[both].astype(int) - b[both]).mean() < 6
+
+
+def test_levels_are_closed_and_each_much_coarser(synthetic, textured):
+    ball = synthetic.sphere(steps=96)
+    ball.colours = np.full((len(ball.vertices), 3), 77, np.uint8)
+    levels = levels_of(ball, lambda: None)
+    assert [len(level.faces) for level in levels] == [len(ball.faces) // 4, len(ball.faces) // 16]
+    for level in levels:
+        assert is_closed(level.faces)
+        assert volume(level.vertices, level.faces) == pytest.approx(volume(ball.vertices, ball.faces), rel=0.02)
+        assert (level.colours == 77).all()
+    few = simplified(ball, 1000)
+    assert levels_of(few, lambda: None) == []
+
+
+def test_the_dense_surface_follows_where_texturing_moved_the_reduced_one(synthetic, textured):
+    parts = welded(textured.vertices, textured.faces)
+    bare = Mesh(parts.vertices, parts.faces)
+    height = textured.vertices[:, 2:] / textured.vertices[:, 2].max()
+    textured.vertices = textured.vertices + (0.003, -0.002, 0.0) * height
+    middles = bare.vertices[bare.faces].mean(axis=1)
+    moved = brought_along(Mesh(middles, np.zeros((0, 3), np.int32)), bare, textured).vertices
+    expected = middles + (0.003, -0.002, 0.0) * middles[:, 2:] / bare.vertices[:, 2].max()
+    assert np.linalg.norm(moved - expected, axis=1).max() < 0.1 * np.linalg.norm(moved - middles, axis=1).max()
 
 
 @pytest.mark.parametrize("write", [write_glb, write_usdz])

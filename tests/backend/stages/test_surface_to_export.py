@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from turnaround.backend.errors import PipelineError
-from turnaround.backend.evaluate import evaluate, mesh_figures
+from turnaround.backend.evaluate import evaluate, mesh_figures, resulting_mesh
 from turnaround.backend.images import read_rgb
 from turnaround.backend.mesh.textured import TexturedMesh
 from turnaround.backend.mesh.triangles import Mesh
@@ -20,6 +20,7 @@ from turnaround.backend.records import Cameras
 from turnaround.backend.splat_files import load as load_splats
 from turnaround.backend.splat_files import save as save_splats
 from turnaround.backend.splat_files.splats import empty as empty_splats
+from turnaround.backend.workspace import Workspace
 from turnaround.protocol import ARTEFACTS, AXES, DELIVERABLES, METRICS, USUAL_DELIVERABLES, Artefact
 
 trimesh = pytest.importorskip("trimesh")
@@ -330,7 +331,17 @@ def test_evaluate_knows_the_truth(finished, synthetic, tmp_path):
     lens = {"w": 200, "h": 200, "fl_x": K[0, 0], "fl_y": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
     (tmp_path / "transforms.json").write_text(json.dumps({**lens, "frames": frames}))
     scene.mesh.save(tmp_path / "gt_mesh.ply")
+    (job / "07_export").rename(tmp_path / "kept")
     figures = evaluate(job, tmp_path)
+    # What is measured is what was delivered, in whatever unit, and not the surface before it was textured.
+    (tmp_path / "kept").rename(job / "07_export")
+    assert evaluate(job, tmp_path)["chamfer"] == pytest.approx(figures["chamfer"], rel=0.02)
+    cameras, exported = Cameras.load(job / "04_cameras"), Mesh.load(job / "07_export" / "mesh.ply")
+    found, own = resulting_mesh(Workspace(job), cameras)
+    np.testing.assert_array_equal(found.vertices, exported.vertices)
+    np.testing.assert_array_equal(
+        own.cameras[2].cam_from_world, Cameras.load(job / "07_export").cameras[2].cam_from_world
+    )
     assert set(figures) <= set(METRICS)
     assert figures["camera_auc_3"] > 99.99
     assert figures["up_error_degrees"] < 1e-4
