@@ -65,10 +65,6 @@ class Blocks:
         within = np.stack(np.meshgrid(*(np.arange(BLOCK),) * 3, indexing="ij"), axis=-1).reshape(1, -1, 3)
         return (self.origin + self.step * (self.places[:, None] * BLOCK + within)).reshape(-1, 3)
 
-    def heights(self) -> np.ndarray:
-        """Height z of the stored voxels, to be broadcast over ``values``."""
-        return (self.origin[2] + self.step * (self.places[:, 2:] * BLOCK + np.arange(BLOCK)))[:, None, None, :]
-
     def gathered(self, values: np.ndarray, first: np.ndarray, count: int, far: float) -> np.ndarray:
         """``values`` of ``count`` blocks a side from block ``first`` on, dense; ``far`` or less if not stored."""
         index = np.full((count,) * 3, OUTSIDE, np.int32)

@@ -45,6 +45,14 @@ def unseen_cap(mesh: Mesh, seen: np.ndarray, least: float) -> np.ndarray | None:
     return np.array([*(total / length), last]) if heights.max() > last + least else None
 
 
+def put_inside(points: np.ndarray, planes: np.ndarray) -> np.ndarray:
+    """``points`` (N, 3), those beyond one of ``planes`` (P, 4) moved straight back onto it."""
+    moved = points.copy()
+    for plane in planes:
+        moved -= np.maximum(moved @ plane[:3] - plane[3], 0.0)[:, None] * plane[:3]
+    return moved
+
+
 def inside_plane(points: np.ndarray, plane: np.ndarray) -> np.ndarray:
     """How far (...,) float32 ``points`` (..., 3) lie inside ``plane`` (4,)."""
     return (plane[3] - points @ plane[:3]).astype(np.float32)

@@ -61,10 +61,6 @@ class Grid:
         origin = box.mean(axis=0) - step * (shape - 1) / 2
         return Grid(origin, step, (int(shape[0]), int(shape[1]), int(shape[2])))
 
-    def heights(self) -> np.ndarray:
-        """Height z of every layer (Z,)."""
-        return self.origin[2] + self.step * np.arange(self.shape[2])
-
 
 def views_of(
     cameras: list[Camera],
@@ -104,16 +100,16 @@ def field_of(grid: Grid, views: Views, tell: Callable[[float], None]) -> np.ndar
     return out
 
 
-def cut_below_ground(field: np.ndarray, grid: Grid) -> None:
-    """Close the field at z = 0 in place: what lies under the support is not seen by any camera."""
-    np.minimum(field, grid.heights().astype(np.float32), out=field)
+def cut_beyond(field: np.ndarray, grid: Grid, planes: np.ndarray) -> None:
+    """Close the field at ``planes`` (P, 4) in place: what lies beyond one, at n x > d, goes.
 
-
-def cut_beyond(field: np.ndarray, grid: Grid, plane: np.ndarray) -> None:
-    """Close the field at ``plane`` (4,) in place: what lies beyond it, at n x > d, goes."""
-    axes = [n * (o + grid.step * np.arange(count)) for n, o, count in zip(plane, grid.origin, grid.shape, strict=False)]
-    along = axes[0][:, None, None] + axes[1][None, :, None] + axes[2]
-    np.minimum(field, (plane[3] - along).astype(np.float32), out=field)
+    One of them is the ground: what lies under the support is not seen by any camera.
+    """
+    for plane in planes:
+        counts = zip(plane, grid.origin, grid.shape, strict=False)
+        axes = [n * (o + grid.step * np.arange(count)) for n, o, count in counts]
+        along = axes[0][:, None, None] + axes[1][None, :, None] + axes[2]
+        np.minimum(field, (plane[3] - along).astype(np.float32), out=field)
 
 
 def touched_sides(field: np.ndarray) -> list[str]:

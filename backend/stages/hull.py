@@ -3,15 +3,18 @@
 
 Carved twice: coarsely, to find where the object is and which masks the others contradict, then finely. See
 ``kernels/carving.py`` for how masks are weighed and ``backend/mesh/`` for grid, marching cubes and colours.
-Hollows that no silhouette shows stay filled: that is what a visual hull is.
+Hollows that no silhouette shows stay filled: that is what a visual hull is. A box of the object that came with given
+cameras bounds it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from ..camera_files.region import planes_of, read_region
 from ..mesh import carving, hull
 from ..mesh.capping import unseen_cap
 from ..mesh.carving import Silhouette
@@ -22,10 +25,10 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "hull"
-VERSION = 4
+VERSION = 5
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
-SPEC: tuple[str, ...] = ("hold_out",)
+SPEC: tuple[str, ...] = ("hold_out", "cameras")
 
 _COARSE = 64
 """Voxels along the longest side of the first grid."""
@@ -64,27 +67,28 @@ def run(context: Context) -> None:
     cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
     used = _silhouettes(context, cameras)
     close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
-    box, weights = _first_carving(context, cameras, used, close_base)
+    bounds = _bounds(context, cameras, close_base)
+    box, weights = _first_carving(context, cameras, used, bounds)
     grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / options.resolution)
     views = carving.views_of(used, weights, options.margin, options.doubt, options.least_seen)
     context.log.info("carving %s voxels of %.4f from %d masks", grid.shape, grid.step, len(used))
     field = hull.field_of(grid, views, lambda share: context.progress(0.3 + 0.3 * share, "Carving"))
-    if close_base:
-        hull.cut_below_ground(field, grid)
+    hull.cut_beyond(field, grid, bounds)
     inside, islands = hull.keep_object(field, options.least_island)
     if not inside.any():
-        raise _empty(context)
+        raise _empty(context, len(bounds) > 1)
     mesh, seen = _coloured(context, cameras, hull.mesh_of(field, inside, grid), 0.6)
     # On the ground an object may be round below; hanging in the air, what nobody saw is cut as if it had stood there.
     plane = unseen_cap(mesh, seen, 2 * grid.step) if options.close_base and not close_base else None
     if plane is not None:
-        hull.cut_beyond(field, grid, plane)
+        hull.cut_beyond(field, grid, plane[None])
         inside, _ = hull.keep_object(field, options.least_island)
         mesh, seen = _coloured(context, cameras, hull.mesh_of(field, inside, grid), 0.8)
     mesh.save(context.output / "mesh.ply", "visual hull; sRGB vertex colours; z up, relative unit")
     context.facts.method = "visual-hull"
     context.facts.details = _facts(mesh, grid, seen, islands, close_base)
-    context.facts.details["cut_flat"] = None if plane is None else plane.tolist()
+    context.facts.details["bounds"] = [*bounds.tolist(), *([] if plane is None else [plane.tolist()])]
+    context.facts.details["cut_flat"] = plane is not None
     context.facts.details["weights"] = {s.camera.name: round(float(w), 3) for s, w in zip(used, weights, strict=True)}
     context.facts.details |= {"margin": options.margin, "doubt": options.doubt, "least_seen": options.least_seen}
     write_json(context.output / "hull.json", context.facts.details)
@@ -116,11 +120,22 @@ def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
     return used
 
 
+def _bounds(context: Context, cameras: Cameras, close_base: bool) -> np.ndarray:
+    """Planes (P, 4) of the world, n x <= d inside: the ground, and the box that came with the cameras, if any."""
+    bounds = np.array([[0.0, 0.0, -1.0, 0.0]] if close_base else []).reshape(-1, 4)
+    try:
+        box = read_region(Path(context.spec.cameras)) if context.spec.cameras else None
+    except ValueError as error:
+        context.warn("region_unread", f"The object's box was not used: {error}.", "Correct it or leave it out.")
+        box = None
+    return bounds if box is None else np.concatenate([bounds, planes_of(box, cameras.world_from_sfm)])
+
+
 def _first_carving(
     context: Context,
     cameras: Cameras,
     used: list[Silhouette],
-    close_base: bool,
+    bounds: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The box (2, 3) the object really fills, and what each mask weighs after the others had their say."""
     options: Options = context.options
@@ -133,11 +148,10 @@ def _first_carving(
         grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / _COARSE)
         views = carving.views_of(used, confidences, options.margin, _FIRST_DOUBT, options.least_seen)
         field = hull.field_of(grid, views, lambda share: context.progress(0.2, "Finding the object"))
-        if close_base:
-            hull.cut_below_ground(field, grid)
+        hull.cut_beyond(field, grid, bounds)
         inside, _ = hull.keep_object(field, options.least_island)
         if not inside.any():
-            raise _empty(context)
+            raise _empty(context, len(bounds) > 1)
         weights = _trusted(confidences * _agreement(inside, grid, used, options.margin))
         touched = hull.touched_sides(np.where(inside, field, -1.0))
         if not touched:
@@ -197,10 +211,12 @@ def _facts(mesh: Mesh, grid: hull.Grid, seen: np.ndarray, islands: int, close_ba
     }
 
 
-def _empty(context: Context) -> Exception:
-    """The error of masks that have nothing in common."""
+def _empty(context: Context, boxed: bool) -> Exception:
+    """The error of masks that have nothing in common, or not within the box that came with the cameras."""
+    where = " within the box that came with them" if boxed else ""
+    hint = "Look at the masks and mark the object again where they are wrong"
     return context.error(
         "surface_empty",
-        "The masks and the cameras leave nothing in common: no place lies inside the object on enough photos.",
-        "Look at the masks and mark the object again where they are wrong.",
+        f"The masks and the cameras leave nothing in common{where}: no place lies inside the object on enough photos.",
+        f"{hint}, and see whether the box is the object's." if boxed else f"{hint}.",
     )

@@ -88,6 +88,7 @@ def run(context: Context) -> None:
     dense.save(context.output / "dense.ply", "sRGB vertex colours; z up, relative unit")
     mesh.save(context.output / "mesh.ply", "sRGB vertex colours; z up, relative unit")
     context.facts.details = facts | _facts(mesh, dense)
+    context.facts.details["bounds"] = _carved(context)["bounds"]  # for who moves the surface later
     write_json(context.output / "surface.json", context.facts.details)
 
 
@@ -142,7 +143,7 @@ def _hull_blocks(
     """The hull's field on blocks near its surface, carved as the hull was; what limits it besides the silhouettes, of
     the same shape; and how far these are to be relied upon.
     """
-    carved = json.loads((context.folder("hull") / "hull.json").read_text(encoding="utf-8"))
+    carved = _carved(context)
     used, _ = carving.read_silhouettes(
         cameras, context.folder("masks_refined"), context.options.resolution,
         lambda share: context.progress(0.08 + 0.05 * share, "Reading the masks"),
@@ -153,13 +154,16 @@ def _hull_blocks(
     context.progress(0.14, "Carving")
     blocks = Blocks.around_hull(box, step, views, depth)
     limit = np.full_like(blocks.values, np.inf)
-    if carved["base_closed_at_ground"]:
-        np.minimum(limit, blocks.heights(), out=limit)
-    if carved["cut_flat"] is not None:
-        beyond = inside_plane(blocks.points(), np.array(carved["cut_flat"]))
-        np.minimum(limit, beyond.reshape(limit.shape), out=limit)
+    points = blocks.points()
+    for plane in carved["bounds"]:
+        np.minimum(limit, inside_plane(points, np.array(plane)).reshape(limit.shape), out=limit)
     np.minimum(blocks.values, limit, out=blocks.values)
     return blocks, limit, contradiction(hull, used, weights)
+
+
+def _carved(context: Context) -> dict:
+    """What ``hull.json`` says."""
+    return json.loads((context.folder("hull") / "hull.json").read_text(encoding="utf-8"))
 
 
 def _reduced(context: Context, mesh: Mesh, triangles: int) -> Mesh:

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from turnaround.backend.mesh import hull
-from turnaround.backend.mesh.capping import inside_plane, unseen_cap
+from turnaround.backend.mesh.capping import inside_plane, put_inside, unseen_cap
 from turnaround.backend.mesh.triangles import Mesh
 
 
@@ -45,6 +45,17 @@ def test_the_field_is_closed_at_the_plane():
     grid = hull.Grid.over(np.array([[-1.0, -1, -1], [1, 1, 1]]), 0.1)
     field = np.ones(grid.shape, np.float32)
     plane = np.array([0.6, 0.0, -0.8, 0.25])
-    hull.cut_beyond(field, grid, plane)
+    hull.cut_beyond(field, grid, plane[None])
     points = grid.origin + grid.step * np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
     np.testing.assert_allclose(field, np.minimum(inside_plane(points, plane), 1.0), atol=1e-5)
+
+
+def test_what_lies_beyond_is_put_back_onto_the_planes():
+    planes = np.array([[0.0, 0, -1, 0.2], [0.6, 0.8, 0, 1.0]])
+    points = np.random.default_rng(0).uniform(-3, 3, (300, 3))
+    moved = put_inside(points, planes)
+    depths = np.stack([inside_plane(points, p) for p in planes])
+    after = np.stack([inside_plane(moved, p) for p in planes])
+    np.testing.assert_allclose(after, np.maximum(depths, 0), atol=1e-5)
+    np.testing.assert_array_equal(moved[(depths >= 0).all(axis=0)], points[(depths >= 0).all(axis=0)])
+    np.testing.assert_array_equal(put_inside(points, np.zeros((0, 4))), points)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from turnaround.backend.errors import JobCancelled
+from turnaround.backend.errors import JobCancelled, PipelineError
 from turnaround.backend.evaluate import mesh_figures
 from turnaround.backend.images import read_grey, read_rgb, write_image
 from turnaround.backend.mesh.cleaning import is_closed
@@ -201,6 +201,43 @@ def test_the_hull_can_be_asked_for(finished, synthetic, tmp_path):
     context = synthetic.run_stages(spec, ("surface",), **SMALL, **{"surface.method": "hull"})["surface"]
     assert context.facts.method == "visual hull"
     assert not context.facts.warnings
+
+
+def boxed(scene, folder, least, most):
+    """The job with a box of the object, in the truth's frame, beside the cameras it was given."""
+    (folder / "cameras_gt.json").write_text(json.dumps({"object_bbox_min": least, "object_bbox_max": most}))
+    cameras = Cameras.load(folder / "04_cameras")
+    cameras.world_from_sfm = scene.job_from_truth
+    cameras.save(folder / "04_cameras")
+    return replace(scene.spec, cameras=str(folder / "cameras_gt.json"))
+
+
+def test_a_box_that_came_with_the_cameras_bounds_the_surface(synthetic, tmp_path):
+    scene = synthetic.scene(tmp_path, dented(synthetic), count=18, elevations=(5.0, 40.0))
+    low, high = scene.mesh.vertices.min(axis=0), scene.mesh.vertices.max(axis=0)
+    least, most = low + np.array([0.3, -0.2, 0.1]), high - np.array([-0.2, 0.25, 0.15])
+    spec = boxed(scene, tmp_path, least.tolist(), most.tolist())
+    synthetic.run_stages(spec, ("hull", "surface"), **SMALL)
+    truth_from_job = np.linalg.inv(scene.job_from_truth)
+    step = np.ptp(high - low) / 56
+    for name in ("04_hull/mesh", "06_surface/dense", "06_surface/mesh"):
+        mesh = Mesh.load(tmp_path / f"{name}.ply").transformed(truth_from_job)
+        assert is_closed(mesh.faces), name
+        assert (mesh.vertices > least - 0.01 * step - 1e-6).all(), name
+        assert (mesh.vertices < most + 0.01 * step + 1e-6).all(), name
+        np.testing.assert_allclose(mesh.vertices.min(axis=0), (least[0], low[1], least[2]), atol=0.03)
+        np.testing.assert_allclose(mesh.vertices.max(axis=0), (high[0], most[1], most[2]), atol=0.03)
+
+
+def test_a_box_that_lies_elsewhere_or_makes_no_sense_is_told_of(synthetic, tmp_path):
+    scene = synthetic.scene(tmp_path, dented(synthetic), count=8)
+    spec = boxed(scene, tmp_path, [5.0, 5, 5], [6.0, 6, 6])
+    with pytest.raises(PipelineError, match="within the box") as error:
+        synthetic.run_stages(spec, ("hull",), **SMALL)
+    assert (error.value.code, "box" in error.value.hint) == ("surface_empty", True)
+    spec = boxed(scene, tmp_path, [1.0, 1, 1], [0.0, 0, 0])
+    facts = synthetic.run_stages(spec, ("hull",), **SMALL)["hull"].facts
+    assert [w["code"] for w in facts.warnings] == ["region_unread"]
 
 
 @pytest.mark.data
