@@ -19,7 +19,7 @@ from ..texture.viewing import textured_view
 from ..workspace import write_json
 
 NAME = "texture"
-VERSION = 2
+VERSION = 3
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
 SPEC: tuple[str, ...] = ("hold_out",)

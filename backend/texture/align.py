@@ -20,9 +20,14 @@ from .texels import texels_of
 from .unwrap import Unwrapped
 from .viewing import MipMap, textured_rgba
 
-_ROUNDS = 3
-"""Measured on the sample with its true cameras and masks: 24.0 dB on held-out photos, 25.5, 25.8 and 26.0 after one,
-two and four rounds."""
+_ROUNDS = 6
+"""Measured on the sample end to end, held-out photos inside the true masks: 25.4 dB after three rounds without carrying
+on, 25.7 after seven, 25.85 after fifteen; 25.8 after six with it, and the distance from the true surface 0.43, 0.39,
+0.37 and 0.38 mm."""
+
+_CARRIES_ON = 0.6
+"""Share of the last round's move that is made again: what many triangles must do together takes many rounds (Polyak's
+heavy ball, 1964)."""
 
 _LONGEST = 800
 """Pixels of the object's longer side that are compared: more see no more of the surface, and cost time."""
@@ -37,10 +42,10 @@ _TEXELS_A_PIXEL = 2.5
 _SIDES = (128, 1024)
 """Least and most texels a side of the texture that is compared."""
 
-_FARTHEST = 0.01
+_FARTHEST = 0.03
 """Most that a vertex may move in all, in diagonals: what is farther off is no small error, and not for a flow."""
 
-_BETTER = 0.995
+_BETTER = 0.997
 """What a round must leave of the mean squared difference for another to be worth its time."""
 
 Tell = Callable[[float, str], None]
@@ -74,7 +79,7 @@ def align(mesh: Mesh, unwrapped: Unwrapped, sources: list[Source], tolerance: fl
     factors = gains_of(mesh, views, tolerance)
     side = _side(mesh, unwrapped, views)
     limit = _FARTHEST * float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
-    best, current, errors = mesh, mesh, list[float]()
+    best, current, errors, step = mesh, mesh, list[float](), np.zeros((1, 3))
     for number in range(_ROUNDS + 1):
         shift, error = _compared(
             current, unwrapped, views, factors, side, tolerance,
@@ -87,7 +92,8 @@ def align(mesh: Mesh, unwrapped: Unwrapped, sources: list[Source], tolerance: fl
         if len(errors) > 1 and error > _BETTER * errors[-2]:
             break
         if number < _ROUNDS:
-            current = _moved(mesh, current, shift, limit)
+            step = shift + _CARRIES_ON * step
+            current = _moved(mesh, current, step, limit)
             views = [replace(view, depth=depth_and_face(current, view.camera)[0]) for view in views]
     distance = float(np.linalg.norm(best.vertices - mesh.vertices, axis=1).mean())
     return Aligned(best, len(errors) - 1, distance, float(np.sqrt(errors[0])), float(np.sqrt(errors[-1])))

@@ -29,11 +29,11 @@ _SLIDE = 0.02
 """How much a pattern that slides along the surface is resisted: sliding moves no surface, and is solved for only so
 that it is not taken for depth."""
 
-_STIFF = 0.3
-"""Of the surface against what the photos say: a vertex that two photos see well yields about as much as its six
-neighbours hold it."""
+_STIFF = 0.1
+"""Of the surface against what the photos say: a vertex that one photo sees well yields about as much as its six
+neighbours hold it. Measured on the sample with three rounds: 25.5 dB, and 25.4 with three times as much."""
 
-_STAYS = 0.01
+_STAYS = 0.003
 """Of a vertex against moving at all: what no photo sees follows its surroundings for some ten triangles."""
 
 _ROUNDS = 3
