@@ -51,6 +51,8 @@ METRICS: dict[str, str] = {
     "frames_used": "frames that entered the job",
     "frames_registered": "frames with a camera",
     "registered_share": "frames_registered / frames_used",
+    "outline_misfit_percent": "median over pairs of frames of how far the planes through both cameras that touch the "
+    "object's outlines are apart, per cent of the outline's width",
     "reprojection_error_px": "mean reprojection error of the sparse points, pixels of the frames",
     "mask_confidence_mean": "mean of the frames' mask confidences, 0 to 1",
     "splats_psnr": "dB, held-out frames, inside the mask",

@@ -118,6 +118,31 @@ class Estimator:
             lambda models: joined(models, self),
         )
 
+    def compare(self, pairs: list[tuple[int, int]]) -> None:
+        """Match more ``pairs`` (i, j) of frames, i < j, of a database whose keypoints have descriptors."""
+        if self.keypoints.described():
+            match(
+                self.keypoints.database,
+                self.files,
+                pairs,
+                self.voice.alive,
+                self.part(0.85, 0.85, "Comparing frames side by side"),
+                self.settings.threads,
+                self.settings.seed,
+                self.still,
+                guided=self.median < FEW_KEYPOINTS,
+            )
+            self.pairs = sorted({*self.pairs, *pairs})
+
+    def forget(self, pairs: list[tuple[str, str]]) -> None:
+        """Take back what was verified of ``pairs`` of frames, by name."""
+        import pycolmap
+
+        with pycolmap.Database.open(self.keypoints.database) as database:
+            ids = {self.name_of_file[i.name]: i.image_id for i in database.read_all_images()}
+            for one, other in pairs:
+                database.delete_two_view_geometry(ids[one], ids[other])
+
     def said(self, method: str) -> str:
         """``method`` with what was done about the background, for people."""
         parts = (" inside the masks" if self.inside else "", ", without what stands still" if self.still else "")

@@ -121,6 +121,13 @@ class Keypoints:
             found = {i.name: database.num_keypoints_for_image(i.image_id) for i in database.read_all_images()}
         return {f.name: found.get(_file(f), 0) for f in self.frames}
 
+    def described(self) -> bool:
+        """Whether the keypoints have descriptors, so that further pairs can be matched."""
+        import pycolmap
+
+        with pycolmap.Database.open(self.database) as database:
+            return int(database.num_descriptors()) > 0
+
     def _camera(self, frame: Frame) -> tuple[str, str]:
         """COLMAP's model and parameters for a frame; no parameters let COLMAP guess them."""
         if frame.name in self.lenses:

@@ -24,6 +24,7 @@ from .mapping import Mapped
 from .orbit import place_on_orbit
 from .separate import apart
 from .standing_still import Motion
+from .twins import without_twins
 from .witness import agreement
 
 ENOUGH = 0.9
@@ -96,10 +97,14 @@ RUNGS: tuple[Rung, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What came of one rung: ``placed`` frames, in how many models, their error, and why it does not count, if so."""
+    """What came of one rung: ``placed`` frames, in how many models, their error, and why it does not count, if so.
+
+    ``misplaced``: frames which sides that look alike had held in a wrong place, before those matches were taken back.
+    """
 
     method: str
     placed: int = 0
+    misplaced: int = 0
     models: int = 0
     error_px: float | None = None
     directions: int = 0
@@ -111,6 +116,7 @@ class Estimate:
     """The best result, how it came about, and what was seen on the way.
 
     ``others``: the frames of other models that hang together with the best by nothing, the largest first.
+    ``misplaced``: frames which sides that look alike had once held in a wrong place.
     """
 
     scene: Scene
@@ -119,30 +125,39 @@ class Estimate:
     motion: Motion | None
     keypoints: dict[str, int]
     attempts: list[Attempt]
+    misplaced: set[str]
 
 
 def climb(estimator: Estimator) -> Estimate:
     """Climb until enough frames are registered in one model that can be believed."""
     best, winner = Mapped(Scene(cameras=[])), -1
     attempts: list[Attempt] = []
+    misplaced: set[str] = set()
     for index, rung in enumerate(RUNGS):
         estimator.span = _span(index)
         if why_not := rung.why_not(estimator):
             attempts.append(Attempt(method=rung.name, doubt=f"not tried: {why_not}"))
             continue
-        mapped = rung.run(estimator)
-        attempt = cross_examined(judge(mapped, estimator.said(rung.name)), mapped, estimator)
-        attempts.append(attempt)
+        mapped, moved = without_twins(rung.run(estimator), estimator)
+        misplaced |= moved
+        attempt = cross_examined(judge(mapped, _name(rung, moved, estimator)), mapped, estimator)
+        attempts.append(replace(attempt, misplaced=len(moved)))
         if not attempt.doubt and (winner < 0 or _key(attempt, estimator) > _key(attempts[winner], estimator)):
             best, winner = mapped, index
         if winner >= 0 and _enough(attempts[winner], estimator, 1.0 if index == 0 else ENOUGH):
             break
         if not attempt.placed and estimator.motion is not None and estimator.motion.nothing_moves:
             break
-        if winner >= 0 and apart(best, estimator):
-            break
+        if winner >= 0 and not misplaced and apart(best, estimator):
+            break  # where matches were taken back, it is all pairs that tell whether others tie the parts
     method = attempts[winner].method if winner >= 0 else attempts[0].method
-    return Estimate(best.scene, method, best.others, estimator.motion, estimator.keypoints.counts(), attempts)
+    counts = estimator.keypoints.counts()
+    return Estimate(best.scene, method, best.others, estimator.motion, counts, attempts, misplaced)
+
+
+def _name(rung: Rung, moved: set[str], estimator: Estimator) -> str:
+    """What the rung did, for people."""
+    return estimator.said(rung.name) + (", without matches of sides that look alike" if moved else "")
 
 
 def judge(mapped: Mapped, method: str) -> Attempt:

@@ -53,6 +53,7 @@ def match_learned(e: Estimator) -> None:
             found[done] = normalised(xy, frame.width, frame.height), descriptors
             database.write_keypoints(ids[e.files[done]], xy)
         pairs = every_pair(len(e.frames)) if len(e.frames) <= MOST_EXHAUSTIVE else e.pairs
+        e.pairs = pairs
         tell = e.part(0.3, 0.8, "Matching learned keypoints")
         for done, (i, j) in enumerate(pairs):
             tell(done / len(pairs))

@@ -7,6 +7,8 @@ the model, and most of them keep the epipolar constraint of cameras that are rig
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..lens import Scene
@@ -17,31 +19,48 @@ _ERROR = 0.003
 """Largest Sampson distance of a match that agrees, in longer sides: 5 px of 1600."""
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Verified pairs of placed cameras: places in the scene ``first`` and ``second`` (P,), the number of ``matches``
+    (P,), and how many of them keep the epipolar constraint of the cameras, ``kept`` (P,).
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    matches: np.ndarray
+    kept: np.ndarray
+
+
 def agreement(scene: Scene, e: Estimator) -> float:
-    """Share of the verified matches between placed cameras that keep their epipolar constraint; 1 without matches.
+    """Share of the verified matches between placed cameras that keep their epipolar constraint; 1 without matches."""
+    pairs = verified_pairs(scene, e)
+    total = int(pairs.matches.sum())
+    return float(pairs.kept.sum()) / total if total else 1.0
+
+
+def verified_pairs(scene: Scene, e: Estimator) -> Pairs:
+    """What the database says of each pair of placed cameras.
 
     Distances are Sampson's (Hartley and Zisserman 2004, equation 11.9), between undistorted directions.
     """
     import pycolmap
 
-    placed = {c.name: c for c in scene.cameras}
-    good = total = 0
+    place = {c.name: i for i, c in enumerate(scene.cameras)}
+    rows: list[tuple[int, int, int, int]] = []
     with pycolmap.Database.open(e.keypoints.database) as opened:
-        lens_of, directions = {}, {}
-        for image in opened.read_all_images():
-            name = e.name_of_file[image.name]
-            if name in placed:
-                lens_of[image.image_id] = placed[name]
-                directions[image.image_id] = placed[name].undistort(positions(opened, image.image_id))
+        ids = {i.image_id: place[e.name_of_file[i.name]] for i in opened.read_all_images()
+               if e.name_of_file[i.name] in place}  # fmt: skip
+        directions = {i: scene.cameras[k].undistort(positions(opened, i)) for i, k in ids.items()}
         for pair_id, geometry in zip(*opened.read_two_view_geometries(), strict=True):
             a, b = pycolmap.pair_id_to_image_pair(pair_id)
             matches = np.asarray(geometry.inlier_matches, np.int64)
-            if a in lens_of and b in lens_of and len(matches):
-                relative = lens_of[b].cam_from_world @ np.linalg.inv(lens_of[a].cam_from_world)
+            if a in ids and b in ids and len(matches):
+                one, other = scene.cameras[ids[a]], scene.cameras[ids[b]]
+                relative = other.cam_from_world @ np.linalg.inv(one.cam_from_world)
                 distance = sampson(relative, directions[a][matches[:, 0]], directions[b][matches[:, 1]])
-                limit = _ERROR * max(lens_of[a].width, lens_of[a].height) / lens_of[a].K[0, 0]
-                good, total = good + int(np.count_nonzero(distance < limit)), total + len(matches)
-    return good / total if total else 1.0
+                limit = _ERROR * max(one.width, one.height) / one.K[0, 0]
+                rows.append((ids[a], ids[b], len(matches), int(np.count_nonzero(distance < limit))))
+    return Pairs(*np.array(rows, np.int64).reshape(-1, 4).T)
 
 
 def sampson(b_from_a: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

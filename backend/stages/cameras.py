@@ -28,12 +28,13 @@ from ..sfm.given import match_given
 from ..sfm.gravity import scale_by_gps
 from ..sfm.ladder import RUNGS, Estimate, climb
 from ..sfm.marker import marker_scale
+from ..sfm.outlines import typical_misfit
 from ..sfm.silhouettes import load_silhouettes
 from ..sfm.triangulation import triangulate
 from ..stage import Context
 
 NAME = "cameras"
-VERSION = 5
+VERSION = 6
 INPUTS = ("frames", "masks")
 OUTPUTS = ("cameras.json", "images", "points.ply", "sparse", "capture_report.html")
 SPEC = ("cameras", "deterministic", "seed")
@@ -41,6 +42,9 @@ FEWEST = 3
 """Least frames with a camera that make a scan."""
 LEAST_SHARE = 0.2
 """Fewer frames than this share say more about chance than about the object."""
+_MISFIT = 0.1
+"""Outlines that fit the cameras this badly, as the median pair of frames, are not of these cameras; right ones are at
+0.001 with exact masks, and at 0.01 with rough ones."""
 _GIVEN_FEATURES, _GIVEN_SIDE = 3000, 1000
 """Keypoints for cameras that are known only have to find the ground and the object."""
 _GIVEN_HINT = "Give a COLMAP model, a transforms.json or a cameras_gt.json, or leave it out to have cameras estimated."
@@ -70,6 +74,7 @@ def run(context: Context) -> None:
         scene, unregistered = source(context, frames, masks, Path(work))
     context.progress(0.85, "Finding the object and its ground")
     silhouettes = load_silhouettes(scene.cameras, masks)
+    _check_outlines(context, scene, masks)
     by_name = {f.name: f for f in frames}
     gravity = {f.name: f.gravity for f in frames if f.gravity}
     alignment = align(scene, silhouettes, bool(context.spec.cameras), context.spec.seed, gravity)
@@ -128,6 +133,24 @@ def _metres_per_unit(context: Context, scene: Scene, by_name: dict[str, Frame], 
         return None
     context.facts.details["marker"] = asdict(found)
     return found.metres_per_unit / scale_of(alignment.world_from_source)
+
+
+def _check_outlines(context: Context, scene: Scene, masks: dict[str, tuple[Path, float]]) -> None:
+    """Note how well the masks' outlines fit the cameras, and say so where they do not at all."""
+    misfit = typical_misfit(scene.cameras, masks)
+    if misfit is None:
+        return
+    context.facts.metrics["outline_misfit_percent"] = 100 * misfit
+    if misfit > _MISFIT:
+        given = bool(context.spec.cameras)
+        context.warn(
+            "outlines_contradict",
+            f"The outlines of the object in different frames contradict the cameras, by {misfit:.0%} of its width.",
+            "Either the masks show something else in some frames, or the camera file is of other photos or in other "
+            "axes than it says."
+            if given
+            else "The masks probably show something else in some frames: look at them, and prompt where they do.",
+        )
 
 
 def _mask_files(context: Context, frames: list[Frame]) -> dict[str, tuple[Path, float]]:
@@ -243,7 +266,7 @@ def _say_what_ran(context: Context, found: Estimate, frames: int) -> None:
         context.fallback(
             found.method,
             first.method,
-            f"that placed {first.placed} of {frames} frames" + (f", and {first.doubt}" if first.doubt else ""),
+            f"that placed {first.placed} of {frames} frames" + (f", and {first.doubt}." if first.doubt else "."),
             _OVERLAP_HINT,
         )
     groups = [group for group in found.others if len(group) >= FEWEST]
@@ -280,6 +303,8 @@ def _why_not(name: str, found: Estimate) -> str:
     part = next((group for group in found.others if name in group), None)
     if part is not None:
         return f"it belongs to another part of the capture, of {len(part)} frames"
+    if name in found.misplaced:
+        return "it only matches a side of the object that looks like the one in it"
     return "too few matches with the other frames"
 
 

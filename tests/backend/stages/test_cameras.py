@@ -3,7 +3,6 @@
 
 import importlib.util
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from turnaround.backend.geometry import angle_degrees, apply, camera_in_new_worl
 from turnaround.backend.images import read_rgb, write_image
 from turnaround.backend.lens import LensCamera
 from turnaround.backend.ply import read_ply
-from turnaround.backend.records import ASSUMED, Camera, Cameras, Frame, Frames
+from turnaround.backend.records import ASSUMED, Camera, Cameras, Frames
 from turnaround.backend.stage import Context
 from turnaround.backend.stages import cameras as stage
 from turnaround.backend.workspace import Workspace
@@ -395,68 +394,3 @@ def test_an_alpha_channel_is_the_mask_where_masks_come_later(box_scene, ten, tmp
     (tmp_path / "cameras_gt.json").write_text(json.dumps({"images": entries}))
     _, context = run(tmp_path, cameras=tmp_path / "cameras_gt.json", options=FAST)
     assert context.facts.details["box_from"] == "masks"
-
-
-# Real captures
-
-
-def job_of(data, name, tmp_path, side=1600):
-    """The frames of a capture as the frames' stage would leave them, without masks."""
-    folder = tmp_path / "01_frames"
-    (folder / "images").mkdir(parents=True)
-    frames = []
-    for path in sorted((data / name).iterdir()):
-        picture = cv2.imread(str(path))
-        height, width = picture.shape[:2]
-        assert max(height, width) <= side
-        shutil.copyfile(path, folder / "images" / path.name)
-        size = {"width": width, "height": height, "source_width": width, "source_height": height}
-        frames.append(Frame(name=path.stem, source=path.name, image=f"images/{path.name}", **size))
-    Frames(frames=frames).save(folder)
-    return tmp_path
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_the_duck_is_registered_whole(data, tmp_path):
-    cameras, context = run(job_of(data, "rendered_duck/images", tmp_path))
-    truth = {c.name: c.cam_from_world for c in read_cameras(data / "rendered_duck" / "transforms.json").cameras}
-    metrics = camera_metrics(cameras, truth)
-    assert context.facts.metrics["frames_registered"] == 30
-    assert metrics["camera_auc_3"] >= 95
-    assert metrics["up_error_degrees"] < 2
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_the_temple_is_registered_whole(data, tmp_path):
-    cameras, context = run(job_of(data, "temple_ring/images", tmp_path))
-    truth = {c.name: c.cam_from_world for c in read_cameras(data / "temple_ring" / "cameras_gt.json").cameras}
-    assert context.facts.metrics["frames_registered"] == 47
-    assert camera_metrics(cameras, truth)["camera_centre_rms_percent"] <= 0.08
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_kermit_is_registered_whole(data, tmp_path):
-    cameras, _ = run(job_of(data, "kermit/images", tmp_path))
-    assert len(cameras.cameras) == 11
-    assert cameras.reprojection_error_px < 1
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_the_monkey_is_registered_whole(data, tmp_path):
-    cameras, _ = run(job_of(data, "rendered_monkey/images", tmp_path))
-    truth = {c.name: c.cam_from_world for c in read_cameras(data / "rendered_monkey").cameras}
-    assert len(cameras.cameras) == 32
-    assert camera_metrics(cameras, truth)["camera_auc_3"] >= 95
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_photos_too_far_apart_end_in_a_clear_error(data, tmp_path):
-    with pytest.raises(PipelineError) as error:
-        run(job_of(data, "multiview_masks_robot/images", tmp_path))
-    assert error.value.code in {"cameras_failed", "cameras_too_few"}
-    assert "overlap" in error.value.hint
