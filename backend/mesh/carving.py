@@ -18,6 +18,19 @@ _MOST_PIXELS = 150_000_000
 """Pixels of signed distances held at once, 600 MB; more photos or larger ones are read more coarsely."""
 
 
+_PIXELS = 2.0
+"""Pixels of the photos that a voxel covers where there are enough of both: finer ones would hold no more."""
+
+
+def voxels(cameras: Cameras, least: int, most: int) -> int:
+    """Voxels along the object's longest side: as many as the photos resolve, between ``least`` and ``most``."""
+    side, middle = float((cameras.box[1] - cameras.box[0]).max()), cameras.box.mean(axis=0)
+    focals = np.array([np.sqrt(abs(c.K[0, 0] * c.K[1, 1])) for c in cameras.cameras])
+    distances = np.array([np.linalg.norm(c.centre - middle) for c in cameras.cameras])
+    shown = float(np.median(focals * side / np.maximum(distances, side))) if len(focals) else 0.0
+    return int(np.clip(shown / _PIXELS, least, max(least, most)))
+
+
 @dataclass(frozen=True)
 class Silhouette:
     """A camera with its mask's signed distances: full-size pixels, at ``factor`` times fewer of them a side."""

@@ -34,7 +34,7 @@ from ..texture.viewing import coloured_view
 from ..workspace import FOLDERS, write_json
 
 NAME = "export"
-VERSION = 7
+VERSION = 8
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
 SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")
@@ -176,10 +176,17 @@ def _write_points(
 
 
 def _splats(context: Context) -> Splats | None:
-    """The splats in the world, None where there are none."""
+    """The splats in the world without those that are broken, None where there are none."""
     if not context.has("splats"):
         return None
-    splats = load(context.folder("splats") / "splats.ply", up="z")
+    broken: list[int] = []
+    splats = load(context.folder("splats") / "splats.ply", up="z", on_broken=broken.append)
+    if broken:
+        context.warn(
+            "splats_broken",
+            f"{broken[0]} splats hold values that are not numbers and were left out.",
+            "Run the job again from the stage splats; log.txt says how their training went.",
+        )
     if len(splats):
         return splats
     context.warn(

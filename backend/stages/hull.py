@@ -25,7 +25,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "hull"
-VERSION = 5
+VERSION = 6
 INPUTS = ("cameras", "masks_refined")
 OUTPUTS = ("mesh.ply", "hull.json")
 SPEC: tuple[str, ...] = ("hold_out", "cameras")
@@ -53,7 +53,8 @@ _LEAST_TRUST = 0.25
 class Options:
     """How the hull is carved."""
 
-    resolution: int = 176  # voxels along the object's longest side, 32 to 512
+    resolution: int = 176  # voxels along the object's longest side, at least, 32 to 512
+    finest: int = 320  # the same at most, where the photos show that much, 32 to 512
     doubt: float = 0.04  # share of the masks' weight that may be overruled at a point, 0 (strict hull) to 0.5
     margin: float = 0.03  # how deep, in object diagonals, a mask must contradict the others, 0.005 to 0.2
     least_seen: float = 0.3  # share of the masks' weight that must have a point in view, 0 to 1
@@ -65,11 +66,12 @@ def run(context: Context) -> None:
     """Write ``mesh.ply`` (world of ``cameras.json``, relative unit) and ``hull.json``."""
     options: Options = context.options
     cameras = Cameras.load(context.folder("cameras"), context.spec.hold_out)
-    used = _silhouettes(context, cameras)
+    resolution = carving.voxels(cameras, options.resolution, options.finest)
+    used = _silhouettes(context, cameras, resolution)
     close_base = options.close_base and all(s.camera.centre[2] > 0 for s in used)
     bounds = _bounds(context, cameras, close_base)
     box, weights = _first_carving(context, cameras, used, bounds)
-    grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / options.resolution)
+    grid = hull.Grid.over(box, float((box[1] - box[0]).max()) / resolution)
     views = carving.views_of(used, weights, options.margin, options.doubt, options.least_seen)
     context.log.info("carving %s voxels of %.4f from %d masks", grid.shape, grid.step, len(used))
     field = hull.field_of(grid, views, lambda share: context.progress(0.3 + 0.3 * share, "Carving"))
@@ -103,10 +105,10 @@ def _coloured(context: Context, cameras: Cameras, mesh: Mesh, done: float) -> tu
     return mesh, seen
 
 
-def _silhouettes(context: Context, cameras: Cameras) -> list[Silhouette]:
+def _silhouettes(context: Context, cameras: Cameras, resolution: int) -> list[Silhouette]:
     """The cameras that have a mask with something in it."""
     used, empty = carving.read_silhouettes(
-        cameras, context.folder("masks_refined"), context.options.resolution,
+        cameras, context.folder("masks_refined"), resolution,
         lambda share: context.progress(0.15 * share, "Reading the masks"),
     )  # fmt: skip
     if empty:

@@ -30,7 +30,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 10
+VERSION = 11
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -58,7 +58,8 @@ class Options:
 
     method: str = "auto"  # auto: photos where they can be compared; hull: the silhouettes alone
     triangles: int = 50_000  # the delivered mesh has fewer than these, 0: keep all
-    resolution: int = 176  # voxels along the object's longest side, 32 to 512
+    resolution: int = 176  # voxels along the object's longest side, at least, 32 to 512
+    finest: int = 320  # the same at most, where the photos show that much, 32 to 512
     rounds: int = 2  # searches, each finer than the one before, 1 or 2
     depth: float = 0.18  # diagonals a hollow may lie deeper than the hull, 0.01 to 0.3
     least_island: float = 0.01  # parts of less than this share of the largest's volume are removed, 0 to 1
@@ -97,7 +98,8 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
     delivered instead.
     """
     diagonal = float(np.linalg.norm(np.ptp(hull.vertices, axis=0)))
-    step = float(np.ptp(hull.vertices, axis=0).max()) / context.options.resolution
+    resolution = carving.voxels(cameras, context.options.resolution, context.options.finest)
+    step = float(np.ptp(hull.vertices, axis=0).max()) / resolution
     photos = _photos(context, cameras, _PIXEL * step)
     near = neighbours(photos, hull.vertices.mean(axis=0), NEIGHBOURS) if photos else []
     if sum(len(n) >= 2 for n in near) < _LEAST_PHOTOS:
@@ -145,7 +147,7 @@ def _hull_blocks(
     """
     carved = _carved(context)
     used, _ = carving.read_silhouettes(
-        cameras, context.folder("masks_refined"), context.options.resolution,
+        cameras, context.folder("masks_refined"), round(float(np.ptp(hull.vertices, axis=0).max()) / step),
         lambda share: context.progress(0.08 + 0.05 * share, "Reading the masks"),
     )  # fmt: skip
     weights = np.array([carved["weights"].get(s.camera.name, 0.0) for s in used])

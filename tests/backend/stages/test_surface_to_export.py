@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from turnaround.backend.errors import PipelineError
 from turnaround.backend.evaluate import evaluate, mesh_figures, resulting_mesh
-from turnaround.backend.images import read_rgb
+from turnaround.backend.images import read_rgb, write_image
 from turnaround.backend.mesh.textured import TexturedMesh
 from turnaround.backend.mesh.triangles import Mesh
-from turnaround.backend.ply import read_ply
+from turnaround.backend.ply import read_ply, write_ply
 from turnaround.backend.records import Cameras
 from turnaround.backend.splat_files import load as load_splats
 from turnaround.backend.splat_files import save as save_splats
@@ -189,6 +189,38 @@ def test_without_a_splat_the_rest_is_delivered(finished, synthetic, tmp_path):
     assert [w["code"] for w in facts.warnings] == ["splats_empty"]
     assert {a["kind"] for a in facts.details["artefacts"]}.isdisjoint({"splats", "spz", "render"})
     assert (tmp_path / "job" / "07_export" / "model.glb").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_splats_that_are_not_numbers_are_left_out(finished, synthetic, tmp_path, all_of_them):
+    scene, _ = finished
+    shutil.copytree(scene.spec.job, tmp_path / "job")
+    columns, _ = read_ply(tmp_path / "job" / "05_splats" / "splats.ply")
+    columns = columns.copy()
+    columns["x"][: len(columns) if all_of_them else 5] = np.nan
+    write_ply(tmp_path / "job" / "05_splats" / "splats.ply", columns)
+    spec = replace(scene.spec, job=str(tmp_path / "job"), deliverables=("glb", "splats"))
+    facts = synthetic.run_stages(spec, ("export",), **SMALL)["export"].facts
+    expected = ["splats_broken", "splats_empty"] if all_of_them else ["splats_broken"]
+    assert [w["code"] for w in facts.warnings] == expected
+    counts = {a["kind"]: a["count"] for a in facts.details["artefacts"]}
+    assert counts.get("splats") == (None if all_of_them else len(columns) - 5)
+    assert counts["model"] > 0
+
+
+def test_an_error_leaves_the_earlier_surface(finished, synthetic, tmp_path):
+    scene, _ = finished
+    shutil.copytree(scene.spec.job, tmp_path / "job")
+    job = tmp_path / "job"
+    kept = {p: p.read_bytes() for folder in ("04_hull", "06_surface") for p in (job / folder).iterdir()}
+    for path in (job / "04_masks").glob("*.png"):
+        write_image(path, np.zeros((200, 200), np.uint8))
+    spec = replace(scene.spec, job=str(job))
+    with pytest.raises(PipelineError) as error:
+        synthetic.run_stages(spec, ("hull",), **SMALL)
+    assert error.value.code == "surface_empty"
+    assert error.value.hint
+    assert {p: p.read_bytes() for p in kept} == kept
 
 
 def test_an_open_surface_is_printed_closed_and_told_of(finished, synthetic, tmp_path):
