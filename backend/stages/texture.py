@@ -19,7 +19,7 @@ from ..texture.viewing import textured_view
 from ..workspace import write_json
 
 NAME = "texture"
-VERSION = 3
+VERSION = 4
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -50,9 +50,11 @@ def run(context: Context) -> None:
             "No photo has both a camera and a mask, so there is nothing to take the texture from.",
             "Look at the masks and the cameras of this job and run it again from there.",
         )
+    told = _told_of_surface(context)
     built = build(
         mesh, dense if len(dense.faces) > len(mesh.faces) else None, sources, context.options.size,
-        _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what), _own_colours(context),
+        _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what),
+        bool(told.get("own_colours")), np.array(told.get("bounds", [])).reshape(-1, 4),
     )  # fmt: skip
     built.mesh.save(context.output)
     context.progress(0.92, "Scoring the texture", context.output / COLOUR)
@@ -62,10 +64,12 @@ def run(context: Context) -> None:
     write_json(context.output / "texture.json", context.facts.details)
 
 
-def _own_colours(context: Context) -> bool:
-    """Whether the surface knows its colours where no photo looks (a guessed or mirrored back)."""
+def _told_of_surface(context: Context) -> dict:
+    """``surface.json``: ``own_colours``, whether the surface knows its colours where no photo looks (a guessed or
+    mirrored back), and ``bounds``, planes (P, 4) beyond which it does not reach.
+    """
     path = context.folder("surface") / "surface.json"
-    return path.exists() and bool(json.loads(path.read_text(encoding="utf-8")).get("own_colours"))
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _sources(context: Context) -> list[Source]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..mesh.capping import put_inside
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh, vertex_normals
 from . import fill
@@ -48,9 +49,11 @@ def build(
     tolerance: float,
     tell: Progress,
     own_colours: bool = False,
+    bounds: np.ndarray | None = None,
 ) -> Built:
     """Texture ``mesh`` with ``size`` x ``size`` texels from ``sources``; relief from ``dense`` where it is given.
 
+    ``bounds`` (P, 4), unit normal n and distance d: the surface is not moved to where n x > d, as below the ground.
     ``own_colours``: the mesh's colours are known where no photo looks, and not filled in from what is seen around.
     ``tolerance``: how far behind the mesh's depth a point may lie and still be seen, in the mesh's unit.
     Raises ``ValueError`` for a mesh without faces, or no sources.
@@ -60,6 +63,9 @@ def build(
     aligned = None
     if len(sources) >= LEAST_PHOTOS and not own_colours:
         aligned = align(mesh, unwrapped, sources, tolerance, lambda share, what: tell(0.1 + 0.3 * share, what))
+        if bounds is not None:
+            inside = put_inside(aligned.mesh.vertices, bounds)
+            aligned = replace(aligned, mesh=Mesh(inside, aligned.mesh.faces, aligned.mesh.colours))
         if dense is not None:
             dense = Mesh(carried(mesh, aligned.mesh, dense.vertices), dense.faces, dense.colours)
         mesh = aligned.mesh
