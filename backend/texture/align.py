@@ -14,6 +14,7 @@ from ..mesh.triangles import Mesh, area, vertex_normals
 from . import fill
 from .colour import gains_of, paint
 from .flow import flow_to_photo
+from .outline import reach_of, rim_of
 from .photos import Look, Source, cropped, look
 from .settle import moves, observe
 from .texels import texels_of
@@ -25,9 +26,9 @@ _ROUNDS = 6
 on, 25.7 after seven, 25.85 after fifteen; 25.8 after six with it, and the distance from the true surface 0.43, 0.39,
 0.37 and 0.38 mm."""
 
-_CARRIES_ON = 0.6
+_CARRIES_ON = 0.45
 """Share of the last round's move that is made again: what many triangles must do together takes many rounds (Polyak's
-heavy ball, 1964)."""
+heavy ball, 1964). A round that it makes worse is made again without (O'Donoghue and Candes 2015)."""
 
 _LONGEST = 800
 """Pixels of the object's longer side that are compared: more see no more of the surface, and cost time."""
@@ -65,6 +66,24 @@ class Aligned:
     after: float
 
 
+@dataclass(frozen=True)
+class _View:
+    """A photo's ``look`` at the mesh, ``face`` (H, W) int32 that it sees, and ``reach`` (H, W) of its mask."""
+
+    look: Look
+    face: np.ndarray
+    reach: np.ndarray
+
+    @staticmethod
+    def of(source: Source, mesh: Mesh) -> _View:
+        _, mask = source.read()
+        return _View(look(source, mesh), np.zeros((0, 0), np.int32), reach_of(mask)).of_moved(mesh)
+
+    def of_moved(self, mesh: Mesh) -> _View:
+        depth, face = depth_and_face(mesh, self.look.camera)
+        return replace(self, look=replace(self.look, depth=depth), face=face)
+
+
 def align(mesh: Mesh, unwrapped: Unwrapped, sources: list[Source], tolerance: float, tell: Tell) -> Aligned:
     """Move the vertices of ``mesh`` along their normals until its texture is the same in all photos.
 
@@ -75,32 +94,36 @@ def align(mesh: Mesh, unwrapped: Unwrapped, sources: list[Source], tolerance: fl
         raise ValueError(f"expected at least {LEAST_PHOTOS} photos to align, got {len(sources)}")
     tell(0.0, "Comparing the photos on the surface")
     chosen = sources[:: -(-len(sources) // _MOST_PHOTOS)]
-    views = [look(cropped(s, mesh, _LONGEST), mesh) for s in chosen]
-    factors = gains_of(mesh, views, tolerance)
+    views = [_View.of(cropped(s, mesh, _LONGEST), mesh) for s in chosen]
+    factors = gains_of(mesh, [v.look for v in views], tolerance)
     side = _side(mesh, unwrapped, views)
     limit = _FARTHEST * float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
-    best, current, errors, step = mesh, mesh, list[float](), np.zeros((1, 3))
+    best, onwards = mesh, np.zeros((1, 3))
+    current, step, carrying, errors = mesh, np.zeros((1, 3)), False, list[float]()
     for number in range(_ROUNDS + 1):
         shift, error = _compared(
             current, unwrapped, views, factors, side, tolerance,
             lambda share: tell((number + share) / (_ROUNDS + 1), "Comparing the photos on the surface"),  # noqa: B023
         )  # fmt: skip
-        if errors and error >= errors[-1]:
+        if not errors or error < errors[-1]:
+            best, onwards, step = current, shift, shift + _CARRIES_ON * step
+            errors.append(error)
+            if len(errors) > 1 and error > _BETTER * errors[-2]:
+                break
+        elif carrying:
+            step = onwards
+        else:
             break
-        best = current
-        errors.append(error)
-        if len(errors) > 1 and error > _BETTER * errors[-2]:
-            break
+        carrying = step is not onwards and len(errors) > 1
         if number < _ROUNDS:
-            step = shift + _CARRIES_ON * step
-            current = _moved(mesh, current, step, limit)
-            views = [replace(view, depth=depth_and_face(current, view.camera)[0]) for view in views]
+            current = _moved(mesh, best, step, limit)
+            views = [view.of_moved(current) for view in views]
     distance = float(np.linalg.norm(best.vertices - mesh.vertices, axis=1).mean())
     return Aligned(best, len(errors) - 1, distance, float(np.sqrt(errors[0])), float(np.sqrt(errors[-1])))
 
 
 def _compared(
-    mesh: Mesh, unwrapped: Unwrapped, views: list[Look], factors: np.ndarray, side: int, tolerance: float,
+    mesh: Mesh, unwrapped: Unwrapped, views: list[_View], factors: np.ndarray, side: int, tolerance: float,
     tell: Callable[[float], None],
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """Where each vertex goes, (N, 3), and the mean squared difference from the photos as it is."""
@@ -110,20 +133,22 @@ def _compared(
     seen, off = [], []
     for index, (view, gain) in enumerate(zip(views, factors, strict=True)):
         tell(0.1 + 0.8 * index / len(views))
-        flow = flow_to_photo(textured_rgba(painted, view.camera, 1, textures), view.levels[0], view.trust, gain)
-        seen.append(observe(mesh, normals, view.camera, view.depth, flow, tolerance))
+        photo = view.look
+        flow = flow_to_photo(textured_rgba(painted, photo.camera, 1, textures), photo.levels[0], photo.trust, gain)
+        rim = rim_of(mesh.faces, view.face, view.reach, len(normals))
+        seen.append(observe(mesh, normals, photo.camera, photo.depth, flow, rim, tolerance))
         off.append(flow.off)
     return normals * moves(mesh.faces, normals, seen)[:, None], float(np.mean(off))
 
 
 def _painted(
-    mesh: Mesh, normals: np.ndarray, unwrapped: Unwrapped, views: list[Look], factors: np.ndarray, side: int,
+    mesh: Mesh, normals: np.ndarray, unwrapped: Unwrapped, views: list[_View], factors: np.ndarray, side: int,
     tolerance: float,
 ) -> TexturedMesh:  # fmt: skip
     """``mesh`` with its colours alone."""
     directions, vertices = normals[unwrapped.source].astype(np.float32), mesh.vertices[unwrapped.source]
     texels = texels_of(vertices, directions, unwrapped.faces, unwrapped.uvs, side)
-    colours, seen = paint(texels, views, factors, tolerance)
+    colours, seen = paint(texels, [v.look for v in views], factors, tolerance)
     colour = fill.spread_outwards(texels.picture(colours), texels.picture(seen[:, None])[..., 0])
     nothing = np.zeros((1, 1, 3), np.uint8)
     return TexturedMesh(
@@ -131,10 +156,10 @@ def _painted(
     )  # fmt: skip
 
 
-def _side(mesh: Mesh, unwrapped: Unwrapped, views: list[Look]) -> int:
+def _side(mesh: Mesh, unwrapped: Unwrapped, views: list[_View]) -> int:
     """Texels a side at which the photos' pixels are somewhat larger than a texel."""
     middle = mesh.vertices.mean(axis=0)
-    scale = np.median([v.camera.K[0, 0] / np.linalg.norm(v.camera.centre - middle) for v in views])
+    scale = np.median([v.look.camera.K[0, 0] / np.linalg.norm(v.look.camera.centre - middle) for v in views])
     texels = _TEXELS_A_PIXEL * area(mesh.vertices, mesh.faces) * scale**2 / max(unwrapped.used, 0.05)
     return int(np.clip(np.sqrt(texels), *_SIDES))
 
