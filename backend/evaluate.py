@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare a job with the truth of a data set: cameras, masks, mesh and scale.
+"""Compare a job with the truth of a data set: cameras, masks, mesh, texture and scale.
 
 A truth folder holds cameras (as ``camera_files`` reads them) and, where there are any, ``masks/STEM.png`` and
 ``gt_mesh.ply``, whose world is z up. What the truth does not hold is left out of the figures. The mesh is the one that
@@ -9,6 +9,7 @@ cameras alone, never by itself. Figures are those of ``protocol.METRICS``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +18,16 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..protocol import JobSpec, from_dict
 from .evaluate_cameras import align_to_truth, camera_metrics, load_truth_cameras
 from .images import read_grey
 from .mesh.textured import ARRAYS, TexturedMesh
 from .mesh.triangles import Mesh
+from .metrics.held_out import held_out_views, scores
 from .metrics.masks import boundary_f, davis_statistics, intersection_over_union
 from .metrics.surfaces import compare
 from .records import Camera, Cameras, Frames, Masks
+from .texture.viewing import textured_view
 from .undistort import undistort_image
 from .workspace import Workspace
 
@@ -40,7 +44,7 @@ def evaluate(job: Path, truth: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     if (workspace.folder("cameras") / "cameras.json").exists():
         figures |= _cameras_and_mesh(workspace, truth)
-    figures |= _masks(workspace, truth)
+    figures |= _masks(workspace, truth) | _texture(workspace, truth)
     if not figures:
         raise ValueError(f"expected true cameras or masks in {truth}, got none that fit the job's frames")
     return figures
@@ -144,6 +148,21 @@ def _masks(workspace: Workspace, truth: Path) -> dict[str, float]:
     for letter, values in (("j", overlaps), ("f", contours)):
         figures |= {f"davis_{letter}_{name}": value for name, value in davis_statistics(values).items()}
     return figures
+
+
+def _texture(workspace: Workspace, truth: Path) -> dict[str, float]:
+    """The textured mesh on held-out frames, inside their true masks: where a job's own are wrong, its score is too."""
+    if not (workspace.folder("texture") / ARRAYS).exists():
+        return {}
+    sources = {f.name: Path(f.source).stem for f in Frames.load(workspace.folder("frames")).frames}
+    spec = from_dict(JobSpec, json.loads((workspace.root / "job.json").read_text(encoding="utf-8")))
+    views = []
+    for view in held_out_views(workspace.folder("cameras"), workspace.folder("masks_refined"), spec.hold_out):
+        path = truth / "masks" / f"{sources.get(view.camera.name, view.camera.name)}.png"
+        if path.exists():
+            views.append(replace(view, inside=_true_mask(path, view.inside.shape, view.camera)))
+    mesh = TexturedMesh.load(workspace.folder("texture"))
+    return scores(views, lambda camera: textured_view(mesh, camera)[0], "texture_in_truth")
 
 
 def _true_mask(path: Path, shape: tuple[int, ...], camera: Camera | None) -> np.ndarray:

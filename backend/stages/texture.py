@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mesh.textured import COLOUR, TexturedMesh
+from ..mesh.cleaning import used_only
+from ..mesh.textured import COLOUR, SEEN, TexturedMesh
 from ..mesh.triangles import Mesh
 from ..metrics.held_out import held_out_views, scores
 from ..records import Cameras, Frames, Masks
@@ -16,10 +17,10 @@ from ..stage import Context
 from ..texture.build import Built, build
 from ..texture.photos import Source
 from ..texture.viewing import textured_view
-from ..workspace import write_json
+from ..workspace import FOLDERS, write_json
 
 NAME = "texture"
-VERSION = 4
+VERSION = 5
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -40,8 +41,13 @@ class Options:
 
 def run(context: Context) -> None:
     """Write the textured mesh (``backend/mesh/textured.py``), world of ``cameras.json``, and ``texture.json``."""
-    mesh = Mesh.load(context.folder("surface") / "mesh.ply")
-    dense = Mesh.load(context.folder("surface") / "dense.ply")
+    mesh, dense = (_whole(Mesh.load(context.folder("surface") / name)) for name in ("mesh.ply", "dense.ply"))
+    if not len(mesh.faces):
+        raise context.error(
+            "surface_empty",
+            "The surface has no triangle that could be painted.",
+            "Look at the masks of this job: an object that they lose leaves no surface. Then run it again from there.",
+        )
     diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
     sources = _sources(context)
     if not sources:
@@ -56,12 +62,34 @@ def run(context: Context) -> None:
         _TOLERANCE * diagonal, lambda share, what: context.progress(0.9 * share, what),
         bool(told.get("own_colours")), np.array(told.get("bounds", [])).reshape(-1, 4),
     )  # fmt: skip
+    if not built.blended.seen.any():
+        _nothing_seen(context, bool(told.get("own_colours")))
     built.mesh.save(context.output)
     context.progress(0.92, "Scoring the texture", context.output / COLOUR)
-    context.facts.metrics = _scores(context, built.mesh)
+    unseen = 1.0 - float(built.blended.seen.mean())
+    context.facts.metrics = {**_scores(context, built.mesh), "surface_unseen_share": round(unseen, 4)}
     context.facts.method = "photos, three bands"
     context.facts.details = _facts(built, sources)
     write_json(context.output / "texture.json", context.facts.details)
+
+
+def _whole(mesh: Mesh) -> Mesh:
+    """``mesh`` without triangles that are no triangles: a corner that is not a number, or twice the same corner."""
+    good = np.isfinite(mesh.vertices).all(axis=1)[mesh.faces].all(axis=1)
+    good &= (mesh.faces != np.roll(mesh.faces, 1, axis=1)).all(axis=1)
+    return mesh if good.all() else used_only(Mesh(mesh.vertices, mesh.faces[good], mesh.colours))
+
+
+def _nothing_seen(context: Context, own_colours: bool) -> None:
+    """Say that no photo shows the surface inside its mask; an error where nothing else tells its colours."""
+    reason = "no photo shows the surface inside its mask"
+    if not own_colours:
+        raise context.error(
+            "mask_empty",
+            f"There is nothing to take the texture from: {reason}.",
+            "Look at the masks and the cameras of this job, mark the object again and run it again from there.",
+        )
+    context.fallback("the surface's own colours", "photos", reason, "Look at the masks of this job.")
 
 
 def _told_of_surface(context: Context) -> dict:
@@ -103,6 +131,7 @@ def _facts(built: Built, sources: list[Source]) -> dict:
         "charts": built.unwrapped.charts,
         "used": round(built.unwrapped.used, 4),
         "seen": round(float(built.blended.seen.mean()), 4),
+        "seen_map": f"{FOLDERS[NAME]}/{SEEN}",
         "aligned": _alignment(built),
         "photos": len(sources),
         "gains": gains,
