@@ -97,7 +97,7 @@ class Refined:
 def refine(
     hull: Mesh,
     blocks: Blocks,
-    photos: list[Photo],
+    photos: list[list[Photo]],
     near: list[list[int]],
     rounds: tuple[Search, ...],
     least_island: float,
@@ -109,7 +109,8 @@ def refine(
 
     The field exceeds the hull's by ``slack``, world units, at most, and only where photos say so, so that the result
     stays within the silhouettes as far as these can be relied upon, and never ``limit``, of the blocks' shape: the
-    ground. Where photos say nothing the hull remains. ``near`` are the photos each is compared with.
+    ground. Where photos say nothing the hull remains. ``photos`` are those of each round, in one order, ``near`` the
+    ones that each is compared with.
     """
     mesh, bound, islands = hull, blocks.values.copy(), 0
     if slack > _LEAST_SLACK * blocks.step:
@@ -117,15 +118,15 @@ def refine(
         mesh = blocks.mesh(_SMOOTHING, _REACH * blocks.step)
         blocks.values = bound.copy()
     last = Fused(bound, np.zeros_like(bound))
-    for number, search in enumerate(rounds):
+    for number, (search, shown) in enumerate(zip(rounds, photos, strict=True)):
         part = (number / len(rounds), 1.0 / len(rounds))
 
         def report(share: float, what: str, part: tuple[float, float] = part) -> None:
             tell(part[0] + part[1] * 0.85 * share, what)
 
-        found = depths_around(mesh, photos, near, search, _CONFIRMED, report)
+        found = depths_around(mesh, shown, near, search, _CONFIRMED, report)
         tell(part[0] + part[1] * 0.9, "Fusing the depths")
-        last = fused(blocks, blocks.values, photos, found, _REACH * blocks.step, _TRUST)
+        last = fused(blocks, blocks.values, shown, found, _REACH * blocks.step, _TRUST)
         loose = np.minimum(bound + slack * last.heard / (last.heard + _TRUST), limit)
         blocks.values = np.minimum(last.field, loose)
         tell(part[0] + part[1] * 0.95, "Building the mesh")

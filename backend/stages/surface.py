@@ -30,7 +30,7 @@ from ..stage import Context
 from ..workspace import write_json
 
 NAME = "surface"
-VERSION = 11
+VERSION = 12
 INPUTS = ("cameras", "masks_refined", "hull")
 OUTPUTS = ("mesh.ply", "dense.ply", "surface.json")
 SPEC: tuple[str, ...] = ("hold_out",)
@@ -38,8 +38,9 @@ SPEC: tuple[str, ...] = ("hold_out",)
 _HULL = "visual hull"
 _PHOTOS = "photo-consistency within the visual hull"
 
-_PIXEL = 0.8
-"""Voxels a pixel covers: photos finer than that are reduced."""
+_PIXELS = (0.8, 0.5)
+"""Voxels a pixel covers, by round: photos finer than that are reduced. The second places what the first has found, in
+few depths, so that it can afford what the photos have."""
 
 _LEAST_VOLUME = 0.25
 """Share of the hull's volume below which the photos have carved away what silhouettes say is there."""
@@ -100,14 +101,14 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
     diagonal = float(np.linalg.norm(np.ptp(hull.vertices, axis=0)))
     resolution = carving.voxels(cameras, context.options.resolution, context.options.finest)
     step = float(np.ptp(hull.vertices, axis=0).max()) / resolution
-    photos = _photos(context, cameras, _PIXEL * step)
-    near = neighbours(photos, hull.vertices.mean(axis=0), NEIGHBOURS) if photos else []
+    rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
+    photos = _photos(context, cameras, [pixel * step for pixel in _PIXELS[: len(rounds)]])
+    near = neighbours(photos[0], hull.vertices.mean(axis=0), NEIGHBOURS) if photos[0] else []
     if sum(len(n) >= 2 for n in near) < _LEAST_PHOTOS:
         reason = f"only {sum(len(n) >= 2 for n in near)} photos have two others that look at the same side"
         context.fallback(_HULL, _PHOTOS, reason, "Take photos in smaller steps around the object.")
         return None
     blocks, limit, doubt = _hull_blocks(context, hull, cameras, step, context.options.depth * diagonal)
-    rounds = scaled(ROUNDS, diagonal, context.options.depth)[: context.options.rounds]
     slack = min(doubt.most, _MOST_SLACK * diagonal)
     refined = refine(
         hull, blocks, photos, near, rounds, context.options.least_island, slack, limit,
@@ -124,18 +125,20 @@ def _refined(context: Context, hull: Mesh, cameras: Cameras) -> tuple[Refined, C
     return refined, doubt
 
 
-def _photos(context: Context, cameras: Cameras, pixel: float) -> list[Photo]:
-    """The photos that have a camera and a mask with something in it and are not held out."""
+def _photos(context: Context, cameras: Cameras, pixels: list[float]) -> list[list[Photo]]:
+    """The photos that have a camera and a mask with something in it and are not held out, for each of ``pixels``."""
     folder = context.folder("masks_refined")
     named = Masks.load(folder).named()
     usable = [c for c in cameras.cameras if c.name in named]
     kept = [c for c in usable if not c.held_out] or usable
-    photos = []
+    photos: list[list[Photo]] = [[] for _ in pixels]
     for index, camera in enumerate(kept):
         context.progress(0.08 * index / len(kept), "Reading the photos")
-        photo = read_photo(camera, context.folder("cameras") / camera.image, folder / named[camera.name].image, pixel)
-        if photo is not None:
-            photos.append(photo)
+        files = context.folder("cameras") / camera.image, folder / named[camera.name].image
+        sizes = [photo for pixel in pixels if (photo := read_photo(camera, *files, pixel)) is not None]
+        if len(sizes) == len(pixels):
+            for photo, one_size in zip(sizes, photos, strict=True):
+                one_size.append(photo)
     return photos
 
 
