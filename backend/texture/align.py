@@ -77,7 +77,7 @@ class _View:
     @staticmethod
     def of(source: Source, mesh: Mesh) -> _View:
         _, mask = source.read()
-        return _View(look(source, mesh), np.zeros((0, 0), np.int32), reach_of(mask)).of_moved(mesh)
+        return _View(look(source, mesh, doubt_steps=False), np.zeros((0, 0), np.int32), reach_of(mask)).of_moved(mesh)
 
     def of_moved(self, mesh: Mesh) -> _View:
         depth, face = depth_and_face(mesh, self.look.camera)

@@ -24,6 +24,12 @@ _BLURS = (0.003, 0.012)
 _RIM = 0.004
 """Depth of the mask's rim that is not believed, over the longer side: masks and surfaces are never quite exact."""
 
+_STEP = 0.012
+"""Jump of depth between neighbouring pixels, in the mesh's diagonals, beyond which one part stands before another."""
+
+_LEAST = 0.02
+"""What is left of a photo's say beside such a step: enough where no other photo sees the place."""
+
 _AROUND = 0.03
 """What is kept of a photo around the object, over the object's longer side in it."""
 
@@ -63,12 +69,19 @@ class Look:
         return np.ascontiguousarray(self.camera.K @ self.camera.cam_from_world[:3], np.float64)
 
 
-def look(source: Source, mesh: Mesh) -> Look:
-    """Read a photo and its mask around ``mesh``, and see where it hides itself."""
+def look(source: Source, mesh: Mesh, doubt_steps: bool = True) -> Look:
+    """Read a photo and its mask around ``mesh``, and see where it hides itself.
+
+    ``doubt_steps``: beside a step of depth the photo counts little, since the part in front would show as a line on the
+    part behind wherever the mesh is a pixel off.
+    """
     part = cropped(source, mesh)
     photo, mask = part.read()
     depth, _ = depth_and_face(mesh, part.camera)
     trust = trust_of(mask, part.full) * np.float32(source.sharpness)
+    if doubt_steps:
+        step = _STEP * float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+        trust *= beside_steps(depth, step, max(1.5, _RIM * (part.full or max(mask.shape))))
     return Look(part.camera, levels_of(photo, mask, part.full), trust, depth)
 
 
@@ -134,6 +147,20 @@ def trust_of(mask: np.ndarray, full: float = 0.0) -> np.ndarray:
     rim = max(1.5, _RIM * (full or max(mask.shape)))
     distance = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 5)
     return np.clip((distance - max(1.0, rim / 2)) / rim, 0.0, 1.0).astype(np.float32)
+
+
+def beside_steps(depth: np.ndarray, step: float, width: float) -> np.ndarray:
+    """(H, W) float32: ``_LEAST`` where ``depth`` (H, W), inf beside the mesh, jumps by more than ``step``, rising to 1
+    at ``width`` pixels from there.
+    """
+    on_mesh, kernel = np.isfinite(depth), np.ones((3, 3), np.uint8)
+    near = cv2.erode(np.where(on_mesh, depth, np.float32(1e30)).astype(np.float32), kernel)
+    far = cv2.dilate(np.where(on_mesh, depth, np.float32(-1e30)).astype(np.float32), kernel)
+    jumps = on_mesh & (far - near > step)
+    if not jumps.any():
+        return np.ones(depth.shape, np.float32)
+    away = cv2.distanceTransform((~jumps).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.clip(away / width, _LEAST, 1.0).astype(np.float32)
 
 
 Tell = Callable[[str], None]

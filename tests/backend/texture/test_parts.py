@@ -8,6 +8,7 @@ import pytest
 from turnaround.backend.mesh.simplify import simplified
 from turnaround.backend.mesh.triangles import Mesh, vertex_normals
 from turnaround.backend.texture import exposure, fill, photos, relief, shade
+from turnaround.backend.texture.photos import beside_steps
 from turnaround.backend.texture.texels import attributes_of, texels_of
 from turnaround.backend.texture.unwrap import unwrap
 
@@ -173,3 +174,17 @@ def test_simplifying_keeps_the_shape(synthetic, wanted):
 def test_too_few_triangles_are_refused(ball):
     with pytest.raises(ValueError, match="at least 4"):
         simplified(ball, 3)
+
+
+def test_photos_are_doubted_beside_steps_of_depth():
+    """A part in front hides another: near its outline little counts on either side, not at the outer rim."""
+    depth = np.full((40, 60), np.inf, np.float32)
+    depth[5:35, 5:55] = 2.0
+    depth[5:35, 20:40] = 1.0
+    depth[5:35, 5:20] += np.linspace(0, 0.2, 15, dtype=np.float32)
+    said = beside_steps(depth, 0.1, 4.0)
+    assert said[20, [19, 20, 39, 40]].max() < 0.03
+    assert said[20, [14, 25, 34, 45]].min() == 1.0
+    assert 0.4 < said[20, 22] < 0.6
+    assert said[20, [5, 6, 54]].min() == 1.0
+    assert beside_steps(np.full((4, 4), np.inf, np.float32), 0.1, 2.0).min() == 1.0
