@@ -8,11 +8,12 @@ from typing import Any
 
 def _classes() -> tuple[Any, ...]:
     """Everything that Blender must know, in the order in which one needs the other."""
-    from . import environment_operators, environment_panel, models, preferences, properties
+    from . import environment_operators, environment_panel, models, preferences, properties, segments
 
     return (
         preferences.TurnaroundPreferences,
         properties.TurnaroundPrompt,
+        segments.TurnaroundSegment,
         properties.TurnaroundSettings,
         *_operators(),
         *environment_operators.CLASSES,
@@ -34,6 +35,7 @@ def _operators() -> tuple[Any, ...]:
         one_picture,
         operators,
         picking,
+        segment_operators,
         sharing,
         splat_export,
         splat_import,
@@ -72,6 +74,9 @@ def _operators() -> tuple[Any, ...]:
         mask_operators.TURNAROUND_OT_stop_masks,
         mask_operators.TURNAROUND_OT_next_doubtful,
         mask_operators.TURNAROUND_OT_restore_marks,
+        segment_operators.TURNAROUND_OT_set_segment,
+        segment_operators.TURNAROUND_OT_remove_segment,
+        segment_operators.TURNAROUND_OT_click_length,
         jobs_panel.TURNAROUND_OT_queue,
         jobs_panel.TURNAROUND_OT_job,
     )
@@ -79,7 +84,7 @@ def _operators() -> tuple[Any, ...]:
 
 def _panels() -> tuple[Any, ...]:
     """What is seen; a panel comes before those inside it."""
-    from . import jobs_panel, mask_panel, menu, models_panel, panels, result_panel, splat_panel
+    from . import jobs_panel, length_panel, mask_panel, menu, models_panel, panels, result_panel, splat_panel
 
     return (
         panels.TURNAROUND_UL_prompts,
@@ -87,6 +92,8 @@ def _panels() -> tuple[Any, ...]:
         panels.TURNAROUND_PT_object,
         mask_panel.TURNAROUND_PT_masks,
         mask_panel.TURNAROUND_PT_masks_image,
+        length_panel.TURNAROUND_UL_segments,
+        length_panel.TURNAROUND_PT_length_image,
         panels.TURNAROUND_PT_reconstruct,
         result_panel.TURNAROUND_PT_result,
         result_panel.TURNAROUND_PT_notes,

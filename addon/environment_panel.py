@@ -12,7 +12,8 @@ import bpy
 from . import environment_runtime
 from .environment.manager import Action, Manager, State
 from .environment_operators import LABELS, operator_for, reason_not_to_install
-from .panels import time_left, wrapped
+from .panels import time_left
+from .wrapping import wrapped
 
 _ICONS: dict[State, Any] = {
     State.ABSENT: "INFO",

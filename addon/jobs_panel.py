@@ -10,9 +10,9 @@ import bpy
 
 from . import joblist, runtime
 from .operators import reason_not_to_run, show_text
-from .panels import wrapped
 from .properties import settings_of
 from .remedies import draw_remedy
+from .wrapping import wrapped
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems

@@ -16,6 +16,8 @@ _GROUPS: tuple[tuple[tuple[str, str], ...], ...] = (
         ("turnaround.mark_object", "RESTRICT_SELECT_OFF"),
         ("turnaround.restore_marks", "RECOVER_LAST"),
         ("turnaround.propagate_masks", "TRACKING_FORWARDS"),
+        ("turnaround.click_length", "DRIVER_DISTANCE"),
+        ("turnaround.remove_segment", "TRASH"),
     ),
     (
         ("turnaround.run", "PLAY"),

@@ -9,7 +9,8 @@ from typing import Any
 import bpy
 
 from . import models
-from .panels import sentences, wrapped
+from .panels import sentences
+from .wrapping import wrapped
 
 
 class TURNAROUND_PT_models(bpy.types.Panel):  # noqa: N801 - Blender's naming rule

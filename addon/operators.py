@@ -16,6 +16,7 @@ from . import runtime, viewport
 from .naming import film_of, picture_of
 from .preferences import PACKAGE, backend_python
 from .properties import settings_of
+from .segments import known_length
 from .session import State
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def reason_not_to_run(context: Any, busy_counts: bool = True) -> str:
         return "This file is no picture and no video: choose a folder of photos, a video or one picture."
     if backend_python() is None:
         return "The backend's Python was not found: set it in the preferences of Turnaround."
-    return ""
+    return known_length(settings).reason_not_to_run()
 
 
 class TURNAROUND_OT_run(bpy.types.Operator):  # noqa: N801 - Blender's naming rule

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw over the photo in the image editor: its mask's outline, the prompts (green: object, red: not), a filmstrip."""
+"""Draw over the photo in the image editor: its mask's outline, the prompts (green: object, red: not), the two points of
+the known length, a filmstrip.
+"""
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Any
 
 import bpy
 
-from .marking import FRAME, SIZE
+from .drawing import RIM, circle, dot, shape
 from .mask_operators import board
+from .photo_tool import FRAME, SIZE
+from .segment_overlay import draw_segment
 
-_OBJECT, _OTHER, _RIM = (0.25, 0.85, 0.35, 1.0), (0.95, 0.25, 0.2, 1.0), (0.0, 0.0, 0.0, 0.9)
-_RADIUS = 6.0
-_CORNERS = 20
+_OBJECT, _OTHER = (0.25, 0.85, 0.35, 1.0), (0.95, 0.25, 0.2, 1.0)
 _handle: Any = None
 
 
@@ -34,7 +34,7 @@ def remove() -> None:
 
 
 def _draw() -> None:
-    """Draw the mask's outline, the prompts and the filmstrip of the photo that this editor shows."""
+    """Draw what belongs to the photo that this editor shows."""
     context: Any = bpy.context
     image = context.space_data.image
     frame = image.get(FRAME) if image else None
@@ -51,13 +51,14 @@ def _draw() -> None:
         colour = _OBJECT if seen.prompted else sure_colour(seen.confidence)
         for polygon in seen.contour:
             corners = [to_region(x, y) for x, y in polygon]
-            _shape("LINE_LOOP", corners, _RIM, 3.0)
-            _shape("LINE_LOOP", corners, colour, 1.5)
+            shape("LINE_LOOP", corners, RIM, 3.0)
+            shape("LINE_LOOP", corners, colour, 1.5)
     # Over the whole width: places in a region are whole numbers.
     per_pixel = abs(to_region(width, 0)[0] - to_region(0, 0)[0]) / width
     for prompt in context.scene.turnaround.prompts:
         if prompt.frame == frame:
             _draw_prompt(prompt, to_region, per_pixel)
+    draw_segment(context.scene, frame, to_region)
     if board.shown:
         _draw_filmstrip(context.region.width, frame)
 
@@ -69,19 +70,13 @@ def _draw_prompt(prompt: Any, to_region: Any, per_pixel: float) -> None:
     start = to_region(x0, y0)
     if prompt.kind == "box":
         end = to_region(x1, y1)
-        _shape("LINE_LOOP", [start, (end[0], start[1]), end, (start[0], end[1])], _OBJECT, 2.0)
+        shape("LINE_LOOP", [start, (end[0], start[1]), end, (start[0], end[1])], _OBJECT, 2.0)
     elif prompt.kind == "stroke":
         path = [to_region(x, y) for x, y in prompt.as_protocol()["points"]]
-        _shape("LINE_STRIP", path if len(path) > 1 else [path[0], path[0]], (*colour[:3], 0.45), 4.0)
-        _shape("LINE_LOOP", _circle(path[-1], max(prompt.radius * per_pixel, 2.0)), colour, 1.0)
+        shape("LINE_STRIP", path if len(path) > 1 else [path[0], path[0]], (*colour[:3], 0.45), 4.0)
+        shape("LINE_LOOP", circle(path[-1], max(prompt.radius * per_pixel, 2.0)), colour, 1.0)
     else:
         dot(start, colour)
-
-
-def dot(place: tuple[float, float], colour: tuple[float, float, float, float]) -> None:
-    """A dot with a dark rim, region pixels."""
-    _shape("TRI_FAN", _circle(place, _RADIUS + 1.5), _RIM)
-    _shape("TRI_FAN", _circle(place, _RADIUS), colour)
 
 
 def _draw_filmstrip(width: float, frame: str) -> None:
@@ -91,7 +86,7 @@ def _draw_filmstrip(width: float, frame: str) -> None:
         high = 16.0 if name == frame else 10.0
         corners = [(x0, 6.0), (x1, 6.0), (x1, 6.0 + high), (x0, 6.0 + high)]
         colour = (0.3, 0.3, 0.3, 0.8) if seen is None else _OBJECT if seen.prompted else sure_colour(seen.confidence)
-        _shape("TRI_FAN", [((x0 + x1) / 2, 6.0 + high / 2), *corners, corners[0]], colour)
+        shape("TRI_FAN", [((x0 + x1) / 2, 6.0 + high / 2), *corners, corners[0]], colour)
 
 
 def film_cells(frames: list[str], width: float) -> dict[str, tuple[float, float]]:
@@ -105,28 +100,3 @@ def sure_colour(confidence: float) -> tuple[float, float, float, float]:
     """From red over yellow to a bluish green; the marked photos' own green is another."""
     share = min(max((confidence - 0.3) / 0.6, 0.0), 1.0)
     return (0.95 - 0.75 * share, 0.25 + 0.55 * share, 0.15 + 0.45 * share, 1.0)
-
-
-def _circle(centre: tuple[float, float], radius: float) -> list[tuple[float, float]]:
-    """Corners of a round shape, region pixels."""
-    step = 2 * math.pi / _CORNERS
-    return [(centre[0] + radius * math.cos(i * step), centre[1] + radius * math.sin(i * step)) for i in range(_CORNERS)]
-
-
-def _shape(kind: str, corners: list[Any], colour: tuple[float, float, float, float], line: float = 1.0) -> None:
-    """Draw one shape of one colour, region pixels."""
-    import gpu
-    from gpu_extras.batch import batch_for_shader
-
-    if kind == "LINE_LOOP":
-        kind, corners = "LINE_STRIP", [*corners, corners[0]]
-    if kind == "TRI_FAN":
-        # Metal and Vulkan have no fans.
-        kind, corners = "TRIS", [c for a, b in pairwise(corners[1:]) for c in (corners[0], a, b)]
-    shaders: Any = gpu.shader
-    shader = shaders.from_builtin("UNIFORM_COLOR")
-    gpu.state.line_width_set(line)
-    shader.uniform_float("color", colour)
-    make_batch: Any = batch_for_shader
-    make_batch(shader, kind, {"pos": corners}).draw(shader)
-    gpu.state.line_width_set(1.0)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import bpy
@@ -11,12 +10,14 @@ import bpy
 from . import pictures, runtime
 from .icon import icon_id
 from .joblist import STOPPED
-from .marking import is_marking
+from .length_panel import draw_length
 from .naming import film_of, photos_in, picture_of
+from .photo_tool import running
 from .preferences import backend_python
 from .properties import settings_of
 from .remedies import draw_remedy
 from .session import Problem, Session, State
+from .wrapping import wrapped
 
 TITLES = {
     "frames": "Reading photos",
@@ -111,9 +112,9 @@ class TURNAROUND_PT_object(bpy.types.Panel):  # noqa: N801
         layout: Any = self.layout
         settings = settings_of(context)
         column = layout.column()
-        column.enabled = bool(settings.capture) and not is_marking()
+        column.enabled = bool(settings.capture) and not running("turnaround.mark_object")
         column.prop(settings, "frame", text="", icon="IMAGE_DATA")
-        if is_marking():
+        if running("turnaround.mark_object"):
             # How is said above the photo; lines here would move all that is below them.
             layout.operator("turnaround.mark_object", text="Done", icon="CHECKMARK", depress=True)
         else:
@@ -151,9 +152,7 @@ class TURNAROUND_PT_reconstruct(bpy.types.Panel):  # noqa: N801
         column.prop(settings, "recipe")
         column.prop(settings, "preset")
         column.prop(settings, "use_length")
-        if settings.use_length:
-            column.prop(settings, "length")
-            column.prop(settings, "length_of")
+        draw_length(column, context)
         for row in runtime.looked_into(settings.capture_path).get("presets") or []:
             if row.get("preset") == settings.preset and not busy:
                 text = f"About {time_left(row['seconds'])}, {row['disk_mb']:.0f} MB, {row['frames']} photos"
@@ -239,15 +238,3 @@ def time_left(seconds: float) -> str:
     if seconds < 3600:
         return f"{round(seconds / 60)} min"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
-
-
-def wrapped(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
-    """Lay a text out in as many lines as the sidebar's width asks for; Blender's labels do not wrap."""
-    preferences: Any = context.preferences
-    # Without a window the scale is 0 and the region has no width.
-    scale = (preferences.system.ui_scale if preferences else 0.0) or 1.0
-    width = ((context.region.width if context.region else 0) or 290 * scale) / scale
-    room = width - (75 if icon != "NONE" else 50)
-    lines = textwrap.wrap(text, max(20, int(room / 6.4)))
-    for number, line in enumerate(lines):
-        layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))

@@ -111,7 +111,7 @@ class TURNAROUND_OT_pick_scale(bpy.types.Operator):  # noqa: N801 - Blender's na
         """Show the points that were clicked."""
         from bpy_extras import view3d_utils
 
-        from . import overlay
+        from . import drawing
 
         context: Any = bpy.context
         if context.area != self.area:
@@ -119,4 +119,4 @@ class TURNAROUND_OT_pick_scale(bpy.types.Operator):  # noqa: N801 - Blender's na
         for point in self.points:
             place: Any = view3d_utils.location_3d_to_region_2d(self.region, self.view, point)
             if place is not None:
-                overlay.dot((place.x, place.y), _COLOUR)
+                drawing.dot((place.x, place.y), _COLOUR)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..protocol import LENGTH_OF, OPTIONS, PRESETS, RECIPES, JobSpec
+from ..protocol import OPTIONS, PRESETS, RECIPES, JobSpec
 from .naming import capture_name, film_of, photos_in
 from .preferences import jobs_folder, preferences
+from .segments import POINTS, TurnaroundSegment, known_length, length_items, store, take_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,11 +50,6 @@ def _recipe_items() -> list[tuple[str, str, str]]:
 
 # Blender evaluates a property's annotation where neither a lambda nor a comprehension finds this module's names, so
 # what a property needs is a function.
-def _length_items() -> list[tuple[str, str, str]]:
-    """What a known length may measure."""
-    return [(name, name.capitalize(), "") for name in LENGTH_OF]
-
-
 def _capture_changed(settings: Any, context: Any) -> None:
     """Another capture has other photos, and another forecast."""
     from . import runtime
@@ -186,7 +182,7 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     )
     length: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Length",
-        description="The object's length",
+        description="The length in reality, of what is chosen below",
         default=0.2,
         min=1e-4,
         soft_max=10.0,
@@ -195,9 +191,11 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     )
     length_of: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Of",
-        description="What the length measures, of the object standing upright",
-        items=_length_items(),
+        description="What the length measures: of the object standing upright, or between two points of a photo",
+        items=length_items(),
     )
+    segments: bpy.props.CollectionProperty(type=TurnaroundSegment)  # type: ignore[valid-type]
+    active_segment: bpy.props.IntProperty()  # type: ignore[valid-type]
     job: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Job", description="Folder of this scene's last job", subtype="DIR_PATH"
     )
@@ -210,8 +208,13 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
     @property
     def shown_frame(self) -> str:
         """The photo to mark: the chosen one where the capture has it, else its first, else an empty string."""
-        names = frames_of(self.capture_path)
-        return self.frame if self.frame in names or self._on_film(self.frame) else next(iter(names), "")
+        return self.frame if self.has_photo(self.frame) else next(iter(frames_of(self.capture_path)), "")
+
+    def has_photo(self, frame: str) -> bool:
+        """Whether ``frame`` names a photo of the capture, or a picture of the video that it is."""
+        film = film_of(self.capture_path)
+        named = film is not None and frame.rpartition("#")[0] == film.name
+        return named or frame in frames_of(self.capture_path)
 
     @property
     def own_job(self) -> str:
@@ -226,16 +229,17 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
         return self.job or (self.own_job if self.capture else "")
 
     def forget_other_capture(self) -> None:
-        """Drop the photo and the prompts where they name photos that the new capture does not have."""
+        """Drop the photo, the prompts and the length's points where the new capture does not have their photos."""
         names = frames_of(self.capture_path)
         if not names:
             return
-        if self.frame not in names and not self._on_film(self.frame):
+        if not self.has_photo(self.frame):
             self.frame = names[0]
         for index in reversed(range(len(self.prompts))):
-            frame = self.prompts[index].frame
-            if frame not in names and not self._on_film(frame):
+            if not self.has_photo(self.prompts[index].frame):
                 self.prompts.remove(index)
+        for frame in [entry.frame for entry in self.segments if not self.has_photo(entry.frame)]:
+            store(self, frame, ())
         self.active_prompt = max(0, min(self.active_prompt, len(self.prompts) - 1))
 
     def take(self, spec: JobSpec) -> None:
@@ -246,19 +250,22 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
             for prompt in listed:
                 if prompt["type"] != "mask":  # a job's from the command line; the panel has none of the kind
                     self.prompts.add().take(frame, prompt)
-        self.preset, self.recipe, self.length_of = spec.preset, spec.recipe, spec.length_of
+        self.preset, self.recipe = spec.preset, spec.recipe
+        self.length_of = POINTS if spec.segment else spec.length_of
+        take_segment(self, spec.segment, frames_of(self.capture_path))
         self.use_length = spec.length is not None
         self.length = spec.length if spec.length is not None else self.length
         self.use_masks, self.masks = bool(spec.masks), spec.masks or ""
         self.job = spec.job
 
-    def _on_film(self, frame: str) -> bool:
-        """Whether ``frame`` names a picture of the video that is the capture."""
-        film = film_of(self.capture_path)
-        return film is not None and frame.rpartition("#")[0] == film.name
-
     def job_spec(self) -> JobSpec:
-        """This scene's settings as the backend takes them. Raises ``ValueError`` for one that is out of range."""
+        """This scene's settings as the backend takes them.
+
+        Raises ``ValueError`` for one that is out of range, and for a length between two points that are not marked.
+        """
+        known = known_length(self)
+        if reason := known.reason_not_to_run():
+            raise ValueError(reason)
         machine = preferences()
         whole = self.recipe == "scene"
         spec = JobSpec(
@@ -270,7 +277,8 @@ class TurnaroundSettings(bpy.types.PropertyGroup):
             prompts={} if whole else _usable(_by_frame(self.prompts)),
             masks=bpy.path.abspath(self.masks) if self.use_masks and self.masks and not whole else None,
             length=float(self.length) if self.use_length else None,
-            length_of=self.length_of,
+            length_of=JobSpec.length_of if self.length_of == POINTS else self.length_of,
+            segment=known.segment(),
         )
         spec.check()
         return spec

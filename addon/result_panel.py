@@ -10,8 +10,9 @@ import bpy
 from . import adjusting, runtime
 from .models import in_words
 from .models_panel import draw_offers
-from .panels import sentences, wrapped
+from .panels import sentences
 from .properties import settings_of
+from .wrapping import wrapped
 
 _KINDS = (("mesh", "Mesh"), ("splats", "Splats"), ("points", "Points"))
 _NOTES = 4

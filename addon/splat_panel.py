@@ -9,7 +9,7 @@ import bpy
 
 from .compat import custom, has_native_splats, input_path
 from .follow import MARK
-from .panels import wrapped
+from .wrapping import wrapped
 
 
 class TURNAROUND_PT_splats(bpy.types.Panel):  # noqa: N801 - Blender's naming rule

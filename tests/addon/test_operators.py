@@ -113,7 +113,7 @@ def test_presets_and_devices_come_from_the_contract(scene):
     protocol = importlib.import_module(f"{MODULE}.protocol")
     settings = bpy.types.Scene.bl_rna.properties["turnaround"].fixed_type.properties
     assert tuple(settings["preset"].enum_items.keys()) == protocol.PRESETS
-    assert tuple(settings["length_of"].enum_items.keys()) == protocol.LENGTH_OF
+    assert tuple(settings["length_of"].enum_items.keys()) == (*protocol.LENGTH_OF, "segment")
     text = settings["preset"].enum_items["draft"].description
     assert str(protocol.option_named("frames.max_frames").default("draft")) in text
     machine = bpy.context.preferences.addons[MODULE].preferences
@@ -128,12 +128,12 @@ def test_the_preview_is_loaded_with_the_photos_full_size(backend, addon, monkeyp
     monkeypatch.setenv("FAKE_PREVIEW", str(picture))
     backend("done")
     assert bpy.ops.turnaround.mark_object() == {"FINISHED"}
-    marking = addon("marking")
-    image = next(i for i in bpy.data.images if i.get(marking.FRAME) == "a.jpg")
-    assert tuple(image[marking.SIZE]) == (400, 300)
-    assert marking.source_pixel(image, 0.0, 1.0) == (0.0, 0.0), "the top left corner"
-    assert marking.source_pixel(image, 0.25, 0.25) == (100.0, 225.0)
-    assert marking.clamped(image, (-5.0, 900.0)) == (0.0, 300.0)
+    photo_tool = addon("photo_tool")
+    image = next(i for i in bpy.data.images if i.get(photo_tool.FRAME) == "a.jpg")
+    assert tuple(image[photo_tool.SIZE]) == (400, 300)
+    assert photo_tool.source_pixel(image, 0.0, 1.0) == (0.0, 0.0), "the top left corner"
+    assert photo_tool.source_pixel(image, 0.25, 0.25) == (100.0, 225.0)
+    assert photo_tool.clamped(image, (-5.0, 900.0)) == (0.0, 300.0)
 
 
 class TestPanels:
@@ -365,7 +365,7 @@ def test_the_menu_holds_everything_for_blenders_search(addon, scene):
     wanted = {kind.bl_idname for kind in package._classes() if "_OT_" in kind.__name__}
     # What belongs to a row of a list, to a place in the photo, to a file menu or to the preferences.
     elsewhere = {"add_point", "remove_point", "job", "stop_masks", "next_doubtful", "import_splats", "export_splats"}
-    elsewhere |= {"native_splats"}
+    elsewhere |= {"native_splats", "set_segment"}
     names = {name.partition(".")[2] for name in wanted}
     assert {n for n in names if not n.startswith(("backend_", "model_"))} - elsewhere == {
         name.partition(".")[2] for name in held
