@@ -20,7 +20,7 @@ from ..texture.viewing import textured_view
 from ..workspace import FOLDERS, write_json
 
 NAME = "texture"
-VERSION = 6
+VERSION = 7
 INPUTS = ("frames", "cameras", "masks_refined", "surface")
 OUTPUTS = ("mesh.npz", "colour.png", "normal.png", "surface.png", "seen.png", "texture.json")
 SPEC: tuple[str, ...] = ("hold_out",)
