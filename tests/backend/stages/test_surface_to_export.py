@@ -21,7 +21,7 @@ from turnaround.backend.splat_files import load as load_splats
 from turnaround.backend.splat_files import save as save_splats
 from turnaround.backend.splat_files.splats import empty as empty_splats
 from turnaround.backend.workspace import Workspace
-from turnaround.protocol import ARTEFACTS, AXES, DELIVERABLES, METRICS, USUAL_DELIVERABLES, Artefact
+from turnaround.protocol import ARTEFACTS, AXES, DELIVERABLES, METRICS, USUAL_DELIVERABLES, Artefact, to_json
 
 trimesh = pytest.importorskip("trimesh")
 SMALL = {
@@ -363,6 +363,7 @@ def test_evaluate_knows_the_truth(finished, synthetic, tmp_path):
     lens = {"w": 200, "h": 200, "fl_x": K[0, 0], "fl_y": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
     (tmp_path / "transforms.json").write_text(json.dumps({**lens, "frames": frames}))
     scene.mesh.save(tmp_path / "gt_mesh.ply")
+    (job / "job.json").write_text(to_json(scene.spec))
     (job / "07_export").rename(tmp_path / "kept")
     figures = evaluate(job, tmp_path)
     # What is measured is what was delivered, in whatever unit, and not the surface before it was textured.
