@@ -19,10 +19,9 @@ from .properties import settings_of
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
+    from bpy.types import Operator as _Operator
 
     from .session import Problem
-
-    _Operator = bpy.types.Operator
 else:
     _Operator = object  # Blender wants its own class named by the tools themselves
 
