@@ -29,6 +29,7 @@ ARTEFACTS: dict[str, str] = {
     "model": "GLB, y up",
     "mesh_uv": "NPY (3 x triangles, 2) float32: texture coordinates of the corners of the mesh's triangles, in order",
     "texture": "PNG, sRGB: the colours of the mesh's surface",
+    "seen_map": "PNG, grey: where the texture is of photos (255), and where its colours are made up from around it (0)",
     "normal_map": "PNG: the relief that the mesh's triangles leave out, tangent space, y along -v (glTF, OpenGL)",
     "lod": "GLB with fewer triangles, y up",
     "obj": "OBJ with its material and texture, y up",

@@ -21,7 +21,7 @@ from .usdz import write_usdz
 from .welding import closed, welded
 
 NAME = "object"
-TEXTURE, NORMALS, UVS = "texture.png", "normals.png", "mesh_uv.npy"
+TEXTURE, NORMALS, SEEN, UVS = "texture.png", "normals.png", "seen.png", "mesh_uv.npy"
 
 _STL_DIAGONAL_MM = 100.0
 """Diagonal of the STL when no length is known: a size that can be held and printed."""
@@ -49,6 +49,9 @@ def write_models(
     parcel.add("mesh", "mesh.ply", count)
     parcel.add("mesh_uv", UVS, 3 * count, "texture", "")
     parcel.add("texture", TEXTURE, 1, "image", "pixels")
+    if not mesh.seen.all():
+        write_image(parcel.path(SEEN), mesh.seen)
+        parcel.add("seen_map", SEEN, 1, "image", "pixels")
     if mesh.normal.shape[0] > 1:  # one of one texel says what the vertices' normals say already
         write_image(parcel.path(NORMALS), mesh.normal)
         parcel.add("normal_map", NORMALS, 1, "image", "pixels")

@@ -34,7 +34,7 @@ from ..texture.viewing import coloured_view
 from ..workspace import FOLDERS, write_json
 
 NAME = "export"
-VERSION = 8
+VERSION = 9
 INPUTS = ("frames", "masks", "cameras", "masks_refined", "splats", "surface", "texture")
 OUTPUTS = ("mesh.ply", "texture.png", "cameras.json", "sparse_points.ply", "preview.png", "metrics.json")
 SPEC: tuple[str, ...] = ("hold_out", "length", "length_of", "segment", "deliverables", "seed")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from turnaround.backend.errors import PipelineError
 from turnaround.backend.evaluate import evaluate, mesh_figures, resulting_mesh
-from turnaround.backend.images import read_rgb, write_image
+from turnaround.backend.images import read_grey, read_rgb, write_image
 from turnaround.backend.mesh.textured import TexturedMesh
 from turnaround.backend.mesh.triangles import Mesh
 from turnaround.backend.ply import read_ply, write_ply
@@ -96,8 +96,8 @@ def test_export_lists_what_it_wrote(finished):
     scene, contexts = finished
     job, facts = Path(scene.spec.job), contexts["export"].facts
     artefacts = [Artefact(**a) for a in facts.details["artefacts"]]
-    expected = "mesh mesh_uv texture model lod usdz obj stl points sparse_points splats cameras render video report"
-    assert {a.kind for a in artefacts} == {*expected.split(), "metrics"}
+    expected = "mesh mesh_uv texture seen_map model lod usdz obj stl points sparse_points splats cameras render video"
+    assert {a.kind for a in artefacts} == {*expected.split(), "report", "metrics"}
     assert {a.kind for a in artefacts} <= set(ARTEFACTS)
     assert all((job / a.path).exists() and a.axes in {*AXES} and a.count > 0 for a in artefacts)
     listed = {a.path for a in artefacts} | {"07_export/model.mtl", "07_export/stamp.json"}
@@ -115,6 +115,8 @@ def test_export_lists_what_it_wrote(finished):
     assert read_rgb(job / "07_export" / cameras.cameras[3].image).shape == (200, 200, 3)
     told = json.loads((job / "07_export" / "metrics.json").read_text(encoding="utf-8"))
     assert told["metrics"]["texture_psnr"] == contexts["texture"].facts.metrics["texture_psnr"]
+    assert contexts["texture"].facts.metrics["surface_unseen_share"] > 0
+    assert set(np.unique(read_grey(job / "07_export" / "seen.png"))) == {0, 255}
     assert told["bytes"]["model.glb"] == (job / "07_export" / "model.glb").stat().st_size
 
 
