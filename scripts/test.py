@@ -101,7 +101,7 @@ def selected(args: argparse.Namespace, scratch: Path) -> Iterator[Lane]:
     if not args.fast:
         yield from static_lanes(scratch)
         yield from type_lanes(scratch)
-    yield pytest_lane("tests", "-m", PLAIN, seconds=600)
+    yield pytest_lane("tests", "-m", PLAIN, seconds=900)
     if args.fast:
         return
     yield pytest_lane("data", "-m", "data and not slow and not bpy", seconds=600)
