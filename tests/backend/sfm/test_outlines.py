@@ -8,7 +8,7 @@ import pytest
 from turnaround.backend.geometry import rotation_about_z, transform
 from turnaround.backend.images import write_image
 from turnaround.backend.lens import LensCamera
-from turnaround.backend.sfm.outlines import misfits, read_outline, typical_misfit
+from turnaround.backend.sfm.outlines import Outline, misfits, read_outline, typical_misfit
 
 COUNT = 12
 
@@ -79,15 +79,28 @@ def test_the_unit_of_length_changes_nothing(ring):
     np.testing.assert_allclose(matrix(small, files), matrix(lenses, files), atol=1e-9)
 
 
-def test_a_side_cut_off_by_the_picture_is_not_compared(ring, tmp_path):
-    lenses, files = ring
-    cut = dict(files)
+def test_a_side_cut_off_by_the_picture_is_not_compared(ring):
+    """Half an outline says where its whole side is, and nothing of the side where the picture ends."""
+    lenses, _ = ring
+    angle = np.linspace(0, 2 * np.pi, 200)
+    ball = [Outline(0.1 * np.column_stack([np.cos(angle), np.sin(angle), 10 + 0 * angle]), angle < 0)]
+    pair = [replace(lens, cam_from_world=np.eye(4)) for lens in lenses[:2]]
+    pair[1].cam_from_world[0, 3] = -0.01
+    beyond = ball[0].rays[:, 1] > 0.03
+    for half, apart in ((beyond, 0.0), (beyond & False, 0.35)):
+        short = ball[0].rays.copy()
+        short[beyond, 1] = 0.03
+        found = misfits(pair, [ball[0], Outline(short, half)])[0, 1]
+        assert found == pytest.approx(apart, abs=0.01)
+    assert np.isnan(misfits(pair, [ball[0], Outline(ball[0].rays, angle >= 0)])[0, 1])
+
+
+def test_an_outline_is_cut_where_the_picture_ends(ring, tmp_path):
+    lenses, _ = ring
     mask = np.zeros((300, 400), np.uint8)
     mask[100:, 100:300] = 255  # down to the lower edge
-    cut[lenses[0].name] = tmp_path / "cut.png"
-    write_image(cut[lenses[0].name], mask)
-    outline = read_outline(lenses[0], cut[lenses[0].name])
-    assert np.count_nonzero(outline.cut) == 2
+    write_image(tmp_path / "cut.png", mask)
+    assert np.count_nonzero(read_outline(lenses[0], tmp_path / "cut.png").cut) == 2
     for picture, name in ((np.zeros((300, 400), np.uint8), "empty"), (np.full((300, 400), 255, np.uint8), "full")):
         write_image(tmp_path / f"{name}.png", picture)
         assert read_outline(lenses[0], tmp_path / f"{name}.png") is None
