@@ -20,6 +20,7 @@ import numpy as np
 
 from ..protocol import JobSpec, from_dict
 from .evaluate_cameras import align_to_truth, camera_metrics, load_truth_cameras
+from .folder import SPEC
 from .images import read_grey
 from .mesh.textured import ARRAYS, TexturedMesh
 from .mesh.triangles import Mesh
@@ -155,7 +156,7 @@ def _texture(workspace: Workspace, truth: Path) -> dict[str, float]:
     if not (workspace.folder("texture") / ARRAYS).exists():
         return {}
     sources = {f.name: Path(f.source).stem for f in Frames.load(workspace.folder("frames")).frames}
-    spec = from_dict(JobSpec, json.loads((workspace.root / "job.json").read_text(encoding="utf-8")))
+    spec = from_dict(JobSpec, json.loads((workspace.root / SPEC).read_text(encoding="utf-8")))
     views = []
     for view in held_out_views(workspace.folder("cameras"), workspace.folder("masks_refined"), spec.hold_out):
         path = truth / "masks" / f"{sources.get(view.camera.name, view.camera.name)}.png"

@@ -62,6 +62,13 @@ def used_only(mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices[used], faces.reshape(-1, 3).astype(np.int32), colours)
 
 
+def without_broken(mesh: Mesh) -> Mesh:
+    """``mesh`` without triangles that are no triangles: a corner that is not a number, or twice the same corner."""
+    good = np.isfinite(mesh.vertices).all(axis=1)[mesh.faces].all(axis=1)
+    good &= (mesh.faces != np.roll(mesh.faces, 1, axis=1)).all(axis=1)
+    return mesh if good.all() else used_only(Mesh(mesh.vertices, mesh.faces[good], mesh.colours))
+
+
 def folded_share(mesh: Mesh) -> float:
     """Share of the edges of a closed mesh at which it turns back on itself by more than 150 degrees: a folded or
     overlapping place, where simplification has gone too far.

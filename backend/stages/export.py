@@ -23,6 +23,7 @@ from ..deliver.parcel import Parcel
 from ..deliver.pictures import pictures_of
 from ..deliver.points import on_object, read_points, write_cloud, write_sparse
 from ..images import read_rgb
+from ..mesh.cleaning import without_broken
 from ..mesh.textured import TexturedMesh
 from ..mesh.triangles import Mesh
 from ..metrics.held_out import View, held_out_views, scores
@@ -144,7 +145,8 @@ def _write_lods(context: Context, parcel: Parcel, mesh: TexturedMesh, surface: M
     levels = levels_of(surface, lambda: context.progress(0.15, "Levels of detail"))
     if not levels:
         return
-    bare, dense = (Mesh.load(context.folder("surface") / name) for name in ("mesh.ply", "dense.ply"))
+    folder = context.folder("surface")
+    bare, dense = (without_broken(Mesh.load(folder / name)) for name in ("mesh.ply", "dense.ply"))
     dense = brought_along(dense, bare, mesh)
     size = len(mesh.colour)
     for level, reduced in enumerate(levels, start=1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mesh.cleaning import used_only
+from ..mesh.cleaning import without_broken
 from ..mesh.textured import COLOUR, SEEN, TexturedMesh
 from ..mesh.triangles import Mesh
 from ..metrics.held_out import held_out_views, scores
@@ -41,7 +41,7 @@ class Options:
 
 def run(context: Context) -> None:
     """Write the textured mesh (``backend/mesh/textured.py``), world of ``cameras.json``, and ``texture.json``."""
-    mesh, dense = (_whole(Mesh.load(context.folder("surface") / name)) for name in ("mesh.ply", "dense.ply"))
+    mesh, dense = (without_broken(Mesh.load(context.folder("surface") / name)) for name in ("mesh.ply", "dense.ply"))
     if not len(mesh.faces):
         raise context.error(
             "surface_empty",
@@ -71,13 +71,6 @@ def run(context: Context) -> None:
     context.facts.method = "photos, three bands"
     context.facts.details = _facts(built, sources)
     write_json(context.output / "texture.json", context.facts.details)
-
-
-def _whole(mesh: Mesh) -> Mesh:
-    """``mesh`` without triangles that are no triangles: a corner that is not a number, or twice the same corner."""
-    good = np.isfinite(mesh.vertices).all(axis=1)[mesh.faces].all(axis=1)
-    good &= (mesh.faces != np.roll(mesh.faces, 1, axis=1)).all(axis=1)
-    return mesh if good.all() else used_only(Mesh(mesh.vertices, mesh.faces[good], mesh.colours))
 
 
 def _nothing_seen(context: Context, own_colours: bool) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,6 @@ def made(synthetic, tmp_path_factory):
 
 @pytest.fixture
 def job(made, synthetic, tmp_path):
-    from dataclasses import replace
-
     shutil.copytree(made.spec.job, tmp_path / "job")
     spec = replace(made.spec, job=str(tmp_path / "job"))
     return tmp_path / "job", lambda: synthetic.run_stages(spec, ("texture",), **SMALL)["texture"]
@@ -114,6 +113,18 @@ def test_triangles_that_are_none_are_left_out(job):
     assert lost >= 3
     assert len(found.faces) == len(mesh.faces) - lost
     assert all(np.isfinite(a).all() for a in (found.vertices, found.normals, found.uvs))
+
+
+def test_levels_of_detail_leave_out_the_same_triangles(synthetic, tmp_path):
+    scene = synthetic.scene(tmp_path / "job", synthetic.superquadric((0.8, 0.6, 1.0), steps=64), count=8, size=80)
+    root = Path(scene.spec.job)
+    (root / "06_surface").mkdir()
+    faces = np.concatenate([scene.truth.faces, [[3, 3, 9]]]).astype(np.int32)
+    for name in ("mesh.ply", "dense.ply"):
+        Mesh(scene.truth.vertices, faces, scene.truth.colours).save(root / "06_surface" / name)
+    spec = replace(scene.spec, deliverables=("lods",))
+    synthetic.run_stages(spec, ("texture", "export"), **SMALL)
+    assert (root / "07_export" / "model_lod1.glb").stat().st_size > 1000
 
 
 def test_a_surface_without_triangles_is_an_error_and_the_earlier_result_stays(job):
