@@ -173,6 +173,14 @@ def test_stages_have_their_five_names():
         assert callable(module.run)
 
 
+def test_a_known_length_is_the_last_step_s_alone():
+    """Changing it, or the points it belongs to, must not compute anything again."""
+    for name in ALL_STAGES:
+        module = importlib.import_module(f"turnaround.backend.stages.{name}")
+        shared = {"length", "length_of", "segment"} & set(module.SPEC)
+        assert shared == ({"length", "length_of", "segment"} if name == "export" else set())
+
+
 def test_options_lie_in_their_own_ranges():
     assert len({o.key for o in OPTIONS}) == len(OPTIONS)
     for option in OPTIONS:

@@ -55,7 +55,7 @@ class TestTheSpec:
         assert (settings.job_spec().segment, settings.job_spec().length) == ({}, None)
 
     def test_only_the_last_step_depends_on_what_changes(self, settings):
-        """The backend's test of the pipeline says that only ``export`` depends on the length's three fields."""
+        """A test of the contract says that ``export`` alone depends on the length's three fields."""
         import dataclasses
 
         before = dataclasses.asdict(settings.job_spec())
